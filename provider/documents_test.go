@@ -184,6 +184,7 @@ func TestKeySetIsPublicOnly(t *testing.T) {
 }
 
 // TestIssuerWithPath: everything is below it, except for the document that RFC 8414 §3.1 puts between host and path.
+// Health and readiness are at the root too.
 func TestIssuerWithPath(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.path = "/login/cn" })
@@ -206,6 +207,12 @@ func TestIssuerWithPath(t *testing.T) {
 		request, err := http.NewRequest(http.MethodGet, host+path, nil)
 		require.NoError(t, err)
 		requireError(t, w.send(request), http.StatusNotFound, "not_found")
+	}
+	for _, path := range []string{"/healthz", "/readyz"} { // probes ask the server itself
+		request, err := http.NewRequest(http.MethodGet, host+path, nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, w.send(request).status, path)
+		require.Equal(t, http.StatusOK, w.get(path, nil).status, path)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lingpai/lingpai/oauth"
 )
@@ -20,7 +21,12 @@ const documentation = "https://github.com/lingpai/lingpai/blob/main/docs/errors.
 func badRequest(description string) error { return oauth.NewError(oauth.InvalidRequest, description) }
 
 // errorWriter writes and logs errors for all endpoints.
-type errorWriter struct{ logger *slog.Logger }
+type errorWriter struct {
+	logger      *slog.Logger
+	unavailable *sampler
+}
+
+func newErrorWriter(logger *slog.Logger) errorWriter { return errorWriter{logger, &sampler{}} }
 
 // writeError logs an error and writes it as the response. Causes are logged and never sent to the caller.
 func (ew errorWriter) writeError(w http.ResponseWriter, r *http.Request, err error) {
@@ -40,13 +46,34 @@ func (ew errorWriter) write(w http.ResponseWriter, r *http.Request, e *oauth.Err
 	writeJSON(w, e.Code.Status(), errorMembers(e, requestID(r.Context())))
 }
 
+// logError logs an error. Of many answers 503 for the same reason it logs one, with how many it omitted before.
 func (ew errorWriter) logError(r *http.Request, e *oauth.Error) {
-	status, level := e.Code.Status(), slog.LevelInfo
+	status, level, omitted := e.Code.Status(), slog.LevelInfo, 0
+	if status == http.StatusServiceUnavailable {
+		var through bool
+		if omitted, through = ew.unavailable.next(e.Description, time.Now()); !through {
+			return
+		}
+	}
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // not if the client disconnected
 		level = slog.LevelError
 	}
-	ew.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
-		"error", e.Code.Error(), "description", e.Description, "cause", cause(e), "client", e.ClientID)
+	fields := []any{"path", shortened(r.URL.Path), "status", status, "error", e.Code.Error(),
+		"description", e.Description, "cause", cause(e), "client", e.ClientID}
+	if omitted > 0 {
+		fields = append(fields, "omitted", omitted)
+	}
+	ew.logger.Log(r.Context(), level, "request refused", fields...)
+}
+
+// maxLoggedPath is the maximum length of a path in the log, in bytes. Those of all endpoints are shorter.
+const maxLoggedPath = 200
+
+func shortened(path string) string {
+	if len(path) <= maxLoggedPath {
+		return path
+	}
+	return strings.ToValidUTF8(path[:maxLoggedPath], "") + "…"
 }
 
 // errorMembers returns the body of an error response (RFC 6749 §5.2).

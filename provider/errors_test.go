@@ -24,7 +24,7 @@ func TestAnAbortedAnswerEndsTheConnection(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	server := httptest.NewServer(errorWriter{logger}.recovering(half))
+	server := httptest.NewServer(newErrorWriter(logger).recovering(half))
 	defer server.Close()
 	answer, err := http.Get(server.URL)
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestAPanicIsAnsweredAsAnInternalError(t *testing.T) {
 	var log bytes.Buffer
 	broken := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a secret") })
 	w := httptest.NewRecorder()
-	errorWriter{slog.New(slog.NewTextHandler(&log, nil))}.recovering(broken).ServeHTTP(w,
+	newErrorWriter(slog.New(slog.NewTextHandler(&log, nil))).recovering(broken).ServeHTTP(w,
 		httptest.NewRequest(http.MethodGet, "/", nil))
 	require.Equal(t, http.StatusInternalServerError, w.Code)
 	require.Contains(t, w.Body.String(), "server_error")
@@ -62,7 +62,7 @@ func TestAPanicAfterTheAnswerHasBegunEndsTheConnection(t *testing.T) {
 			begin(w)
 			panic("a secret")
 		})
-		server := httptest.NewServer(errorWriter{slog.New(slog.NewTextHandler(&log, nil))}.recovering(broken))
+		server := httptest.NewServer(newErrorWriter(slog.New(slog.NewTextHandler(&log, nil))).recovering(broken))
 		answer, err := http.Get(server.URL)
 		var body []byte
 		if err == nil { // the headers were sent already

@@ -13,7 +13,7 @@ import (
 
 // allRoutes returns the rows of a provider whose issuer has no path. Their handlers do not work.
 func allRoutes() []route {
-	errs := errorWriter{slog.New(slog.DiscardHandler)}
+	errs := newErrorWriter(slog.New(slog.DiscardHandler))
 	return slices.Concat((Config{}).routes("", newSlots(0, errs), errs),
 		wechatDataRoutes("/wechat", nil, errs), (&accountAPI{errs: errs}).routes("/account/v1"))
 }

@@ -14,7 +14,7 @@ import (
 // cannot create labels: paths without a route share one.
 func TestRoutesAreCountedByName(t *testing.T) {
 	counted := map[string][]int{}
-	errs := errorWriter{slog.New(slog.NewTextHandler(io.Discard, nil))}
+	errs := newErrorWriter(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	r := router{slots: newSlots(0, errs), bodies: &bodyReader{}, errs: errs, observe: func(route string,
 		next http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func TestRoutesAreCountedByName(t *testing.T) {
 
 // TestRowsOfOnePathShareAName in the metrics.
 func TestRowsOfOnePathShareAName(t *testing.T) {
-	errs := errorWriter{slog.New(slog.DiscardHandler)}
+	errs := newErrorWriter(slog.New(slog.DiscardHandler))
 	names := map[string]string{}
 	rows := append((&accountAPI{errs: errs}).routes("/account/v1"), wechatDataRoutes("/wechat", nil, errs)...)
 	for _, row := range append(rows, (Config{}).routes("", newSlots(0, errs), errs)...) {

@@ -46,7 +46,7 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	errs := errorWriter{logger: c.Logger}
+	errs := newErrorWriter(c.Logger)
 	slots := newSlots(c.InFlight, errs)
 	router := router{origin: clients.CanonicalOrigin(issuer.Scheme + "://" + issuer.Host), clients: c.Clients,
 		slots: slots, bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
@@ -69,7 +69,7 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	keySet := &keySetEndpoint{keySet: c.KeySet, cache: []string{cachedFor(cmp.Or(c.KeySetAge, maxAge))}}
 	getOrPost := []string{http.MethodGet, http.MethodPost}
 	do := errs.endpoint
-	return []route{
+	rows := []route{
 		// the token endpoint acquires its slot itself, since its kind depends on the grant; so does revocations, so
 		// that a slow client does not hold one while it reads the large answer
 		{"token", postMethod, path + "/token", corsRegistered, slotNone, tokenBody, do(token.serve)},
@@ -91,9 +91,14 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 		// RFC 8414 §3.1
 		{"oauth_authorization_server", readMethods, "/.well-known/oauth-authorization-server" + path, corsAny,
 			slotNone, 0, metadata},
-		{"healthz", nil, path + "/healthz", corsNone, slotNone, 0, http.HandlerFunc(serveHealth)},
-		{"readyz", nil, path + "/readyz", corsNone, slotNone, 0, &readyEndpoint{check: c.Ready}},
 	}
+	// Probes and load balancers that ask the server itself know nothing of the issuer's path.
+	for _, below := range slices.Compact([]string{path, ""}) {
+		rows = append(rows,
+			route{"healthz", nil, below + "/healthz", corsNone, slotNone, 0, http.HandlerFunc(serveHealth)},
+			route{"readyz", nil, below + "/readyz", corsNone, slotNone, 0, &readyEndpoint{check: c.Ready}})
+	}
+	return rows
 }
 
 // Limits of a connection. Token requests are small and quick, so slower ones are cut off.

@@ -61,6 +61,9 @@ func warn(s settings.Settings, logger *slog.Logger) {
 		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
 			"for development only", "issuer", s.Issuer)
 	}
+	if s.TrustsNoProxy() {
+		logger.Warn(settings.NoProxyTrusted)
+	}
 	if s.IsSimulated(identity.PlatformWechat) {
 		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url",
 			s.WechatBaseURL)

@@ -55,6 +55,8 @@ func TestServeReportsThatRedisDoesNotAnswer(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com",
 		"LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1")
 	p, _ := o.serves()
+	p.logged("server.trusted_proxies is empty: all callers behind the proxy that terminates TLS count as one " +
+		"address, and share one limit on passwords")
 	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and calls that need " +
 		"a session key are refused")
 	require.NotContains(t, p.Log(), "hidden-password")

@@ -81,6 +81,15 @@ func RequireMasterKey(s Settings) error {
 	return nil
 }
 
+// NoProxyTrusted describes the problem that [Settings.TrustsNoProxy] reports.
+const NoProxyTrusted = "server.trusted_proxies is empty: all callers behind the proxy that terminates TLS count as " +
+	"one address, and share one limit on passwords"
+
+// TrustsNoProxy reports whether the issuer is https, which needs a proxy, and no proxy is trusted.
+func (s Settings) TrustsNoProxy() bool {
+	return strings.HasPrefix(s.Issuer, "https:") && len(s.TrustedProxies) == 0
+}
+
 // Insecure reports whether the issuer is http on a private address, where others can listen.
 func (s Settings) Insecure() bool {
 	u, err := url.Parse(s.Issuer)

@@ -98,8 +98,56 @@ func TestSectionsMayBeEmpty(t *testing.T) {
 	for _, text := range []string{"sessions:\n  # idle: 1h\n", "session: 5\n", "session: []\n"} {
 		write(t, folder, "c.yaml", text)
 		_, err := parsed(t)
-		require.ErrorIs(t, err, ErrUnknownKey, text)
+		require.ErrorContains(t, err, "unknown setting", text)
 	}
+}
+
+func TestServiceLinksAreNoSettings(t *testing.T) {
+	for _, link := range []string{
+		"LINGPAI_PORT=tcp://10.96.0.7:8080", "LINGPAI_SERVICE_HOST=10.96.0.7", "LINGPAI_SERVICE_PORT=8080",
+		"LINGPAI_SERVICE_PORT_HTTP=8080", "LINGPAI_PORT_8080_TCP=tcp://10.96.0.7:8080",
+		"LINGPAI_PORT_8080_TCP_PROTO=tcp", "LINGPAI_PORT_8080_TCP_PORT=8080", "LINGPAI_PORT_8080_TCP_ADDR=10.96.0.7",
+		"LINGPAI_METRICS_SERVICE_HOST=10.96.0.8", "LINGPAI_METRICS_PORT=udp://10.96.0.8:9090",
+		"LINGPAI_METRICS_PORT_9090_UDP_ADDR=fd00::8",
+	} {
+		name, value, _ := strings.Cut(link, "=")
+		t.Setenv(name, value)
+	}
+	_, err := parsed(t)
+	require.NoError(t, err)
+	for _, s := range table() {
+		require.NotRegexp(t, serviceLink, s.variable()+"=tcp://x")
+	}
+	for name, value := range map[string]string{"LINGPAI_PORT": "8080", "LINGPAI_SERVER_PORT": "8080",
+		"LINGPAI_HOST": "x"} {
+		t.Setenv(name, value)
+		_, err := parsed(t)
+		require.ErrorContains(t, err, name+": unknown setting")
+	}
+}
+
+func TestUnknownKeysSuggestTheNearest(t *testing.T) {
+	known := []string{"LINGPAI_CONFIG"}
+	for _, s := range table() {
+		known = append(known, s.key, s.variable(), s.variable()+"_FILE")
+	}
+	for name, want := range map[string]string{
+		"session.idel": "session.idle", "session.refresh-grace": "session.refresh_grace", "issuer": "server.issuer",
+		"Server.issuer": "server.issuer", "database.uri": "database.url",
+		"server.trusted_proxy": "server.trusted_proxies",
+		"LINGPAI_SERVER_ADR": "LINGPAI_SERVER_ADDR", "LINGPAI_ISSUER": "LINGPAI_SERVER_ISSUER",
+		"LINGPAI_MASTERKEY_FILE": "LINGPAI_MASTER_KEY_FILE", "LINGPAI_TYPO": "", "server": "", "x": "", "": "",
+	} {
+		require.Equal(t, want, nearest(name, known), name)
+	}
+	folder := t.TempDir()
+	write(t, folder, "c.yaml", "session: {idel: 1h}\nissuer: https://login.example.com\n")
+	t.Setenv("LINGPAI_CONFIG", folder+"/c.yaml")
+	t.Setenv("LINGPAI_SERVER_ADR", "x")
+	_, err := parsed(t)
+	require.ErrorContains(t, err, "session.idel (in "+folder+"/c.yaml): unknown setting; did you mean session.idle?")
+	require.ErrorContains(t, err, "did you mean server.issuer?")
+	require.ErrorContains(t, err, "LINGPAI_SERVER_ADR: unknown setting; did you mean LINGPAI_SERVER_ADDR?")
 }
 
 func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {

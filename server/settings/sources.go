@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/yaml"
@@ -36,17 +35,11 @@ func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 		}
 		return k, []error{fmt.Errorf("%s: cannot read %s: %w", source, path, err)}
 	}
-	var faults []error
-	for _, key := range k.Keys() {
+	isEmpty := func(key string) bool {
 		section, isSection := k.Get(key).(map[string]any)
-		empty := k.Get(key) == nil || isSection && len(section) == 0 // all of its settings may be comments
-		if !slices.ContainsFunc(table(), func(s setting) bool {
-			return s.key == key || empty && strings.HasPrefix(s.key, key+".")
-		}) {
-			faults = append(faults, fmt.Errorf("%s (in %s): %w", key, path, ErrUnknownKey))
-		}
+		return k.Get(key) == nil || isSection && len(section) == 0
 	}
-	return k, faults
+	return k, unknownKeys(k.Keys(), isEmpty, path)
 }
 
 // configPath returns the path of the YAML file and what names it, or "" if there is none.
@@ -56,10 +49,6 @@ func configPath(flags *pflag.FlagSet) (path, source string) {
 	}
 	return os.Getenv("LINGPAI_CONFIG"), "LINGPAI_CONFIG"
 }
-
-// ErrUnknownKey means that there is no setting for a key or a variable, for example because it is
-// misspelt.
-var ErrUnknownKey = errors.New("unknown setting; \"lingpai serve --help\" lists all")
 
 // fileValue formats a YAML value as in the environment: lists are separated by commas.
 func fileValue(k *koanf.Koanf, key string) string {
@@ -100,25 +89,4 @@ func (s setting) fromEnvironment() (value, from string, err error) {
 		return value, s.variable(), nil
 	}
 	return "", "", nil
-}
-
-// testVariables is the prefix of variables with the addresses of servers for tests.
-const testVariables = "LINGPAI_TEST_"
-
-// unknownVariables returns an error for each unknown variable, so that a misspelt one is not silently replaced by a
-// default.
-func unknownVariables() []error {
-	known := []string{"LINGPAI_CONFIG"}
-	for _, s := range table() {
-		known = append(known, s.variable(), s.variable()+"_FILE")
-	}
-	var faults []error
-	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "LINGPAI_") && !strings.HasPrefix(name, testVariables) &&
-			!slices.Contains(known, name) {
-			faults = append(faults, fmt.Errorf("%s: %w", name, ErrUnknownKey))
-		}
-	}
-	return faults
 }

@@ -42,9 +42,8 @@ func (d *doctor) checkExposure() {
 		d.report.warning("the issuer is http on a private address: everybody on this network can read tokens",
 			"except for development, set server.issuer (LINGPAI_SERVER_ISSUER) to an https URL")
 	}
-	if strings.HasPrefix(c.Issuer, "https:") && len(c.TrustedProxies) == 0 && !d.faulty("server.trusted_proxies") {
-		d.report.warning("server.trusted_proxies is empty: all callers behind the proxy that terminates "+
-			"TLS count as one address, and share one limit on passwords",
+	if c.TrustsNoProxy() && !d.faulty("server.trusted_proxies") {
+		d.report.warning(settings.NoProxyTrusted,
 			"set server.trusted_proxies (LINGPAI_SERVER_TRUSTED_PROXIES) to the proxy's address, such as "+
 				"127.0.0.1, and let the proxy set X-Forwarded-For")
 	}
@@ -89,10 +88,12 @@ func (d *doctor) checkFiles() {
 
 // configAdvice separates what is wrong with a setting from what is allowed.
 func configAdvice(fault error) (found, advice string) {
-	if errors.Is(fault, settings.ErrUnknownKey) {
-		name, _, _ := strings.Cut(fault.Error(), ": ")
-		return name + ": there is no such setting",
-			"correct or remove it; to list all settings: lingpai serve --help"
+	if unknown, ok := errors.AsType[settings.UnknownKeyError](fault); ok {
+		advice = "correct or remove it; to list all settings: lingpai serve --help"
+		if unknown.Nearest != "" {
+			advice = "use " + unknown.Nearest + ", or remove it"
+		}
+		return unknown.Name + ": there is no such setting", advice
 	}
 	found, allowed, ok := strings.Cut(fault.Error(), "; allowed: ")
 	if !ok {
