@@ -22,7 +22,8 @@ const drainTime = 20 * time.Second
 // withoutRedis lists the requests that are rejected while Redis does not answer.
 const withoutRedis = "passwords, registrations, phone numbers and calls that need a session key are refused"
 
-// Serve serves requests with the given settings until the context ends. It logs the version at the start.
+// Serve serves requests with the given settings until the context ends, as [Server.Serve] does. It logs the version at
+// the start.
 func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, version string) error {
 	warn(s, logger)
 	database, err := OpenMigratedDatabase(ctx, s)
@@ -44,7 +45,9 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 		return err
 	}
 	defer server.Close()
-	if err := server.Start(ctx); err != nil {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // it is needed until the last request
+	defer stop()
+	if err := server.Start(background); err != nil {
 		return err
 	}
 	listener, err := Listen("server.addr", s.Addr)

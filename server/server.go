@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/lingpai/lingpai/access"
@@ -98,17 +99,51 @@ type Server struct {
 	stores      Stores
 	hasher      *password.Hasher
 	logger      *slog.Logger
+	stopping    atomic.Bool
 	close       []func() error
 }
 
 // Handler returns the handler of all endpoints.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Serve serves a handler, which is Handler or calls it, with a bound on connections until the context ends, then lets
-// requests in flight finish.
+// Serve serves a handler, which is Handler or calls it, with a bound on connections until the context ends. Then it
+// goes on for server.shutdown_delay, but is not ready and closes connections after their requests, so that load
+// balancers send requests elsewhere. At the end it lets requests in flight finish.
 func (s *Server) Serve(ctx context.Context, handler http.Handler, listener net.Listener) error {
-	server := provider.NewHTTPServer(handler, s.logger)
-	return ServeUntilDone(ctx, server, s.Bound(server, listener))
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	cancelled := context.AfterFunc(ctx, func() {
+		s.stopping.Store(true)
+		s.logger.Info("stopping", "delay", s.settings.ShutdownDelay.String())
+		select {
+		case <-time.After(s.settings.ShutdownDelay):
+			stop()
+		case <-serving.Done():
+		}
+	})
+	defer cancelled()
+	server := provider.NewHTTPServer(s.closingWhenStopped(handler), s.logger)
+	return ServeUntilDone(serving, server, s.Bound(server, listener))
+}
+
+func (s *Server) closingWhenStopped(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// readyUntilStopped returns the checks of a server, or a failed one if it is stopping.
+func (s *Server) readyUntilStopped(checks func(context.Context) []provider.ReadyCheck) func(
+	context.Context) []provider.ReadyCheck {
+	return func(ctx context.Context) []provider.ReadyCheck {
+		if s.stopping.Load() {
+			return []provider.ReadyCheck{{Name: "server", Note: "is stopping"}}
+		}
+		return checks(ctx)
+	}
 }
 
 // Bound returns a listener that bounds the connections. The server must serve Handler on it, and must not serve yet.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,7 +72,8 @@ type importCommands struct{ *shell }
 
 func newOperator(t *testing.T, env ...string) *operator {
 	t.Helper()
-	return operatorIn(&shell{t: t, folder: t.TempDir(), env: append(slices.Clone(env), e2e.Environment()...)})
+	return operatorIn(&shell{t: t, folder: t.TempDir(), env: append(append([]string{"LINGPAI_SERVER_SHUTDOWN_DELAY=0s"},
+		env...), e2e.Environment()...)})
 }
 
 func operatorIn(s *shell) *operator { return &operator{s, userRecords{s}, importCommands{s}} }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -123,6 +125,65 @@ func TestServeAnswersWhatIsInFlightBeforeItEnds(t *testing.T) {
 	p, answered := inFlight(t, 700*time.Millisecond)
 	require.NoError(t, p.stop(), "a stop that was asked for is no error")
 	require.Equal(t, http.StatusOK, <-answered)
+}
+
+// TestARollingRestartRefusesNobody behind a load balancer that sends requests only to servers that are ready.
+func TestARollingRestartRefusesNobody(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no SIGTERM")
+	}
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_SERVER_SHUTDOWN_DELAY=3s")
+	first, one := o.serves()
+	_, two := o.serves()
+	var ready atomic.Pointer[string]
+	var answered, refused atomic.Int64
+	ready.Store(&one)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ask := func(address string) bool {
+		response, err := client.Get(address)
+		if err == nil {
+			response.Body.Close()
+		}
+		return err == nil && response.StatusCode == http.StatusOK
+	}
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	repeat := func(do func()) {
+		running.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				case <-time.After(5 * time.Millisecond):
+					do()
+				}
+			}
+		})
+	}
+	repeat(func() { // the load balancer's probes
+		for _, base := range []string{two, one} {
+			if ask(base + "/readyz") {
+				ready.Store(&base)
+			}
+		}
+	})
+	repeat(func() {
+		if ask(*ready.Load() + "/.well-known/jwks.json") {
+			answered.Add(1)
+		} else {
+			refused.Add(1)
+		}
+	})
+	enough := func() {
+		before := answered.Load()
+		require.Eventually(t, func() bool { return answered.Load() > before+10 }, patience, time.Millisecond)
+	}
+	enough()
+	require.NoError(t, first.stop())
+	enough()
+	close(done)
+	running.Wait()
+	require.Zero(t, refused.Load())
 }
 
 func TestASecondSignalEndsServeAtOnce(t *testing.T) {

@@ -37,6 +37,7 @@ type Settings struct {
 
 	AddressRegistrations, Registrations int
 	AccessTTL                           time.Duration
+	ShutdownDelay                       time.Duration
 	RefreshGrace                        time.Duration
 	RefuseAhead                         bool
 	SessionIdle                         time.Duration

@@ -135,7 +135,7 @@ func TestUnknownKeysSuggestTheNearest(t *testing.T) {
 		"session.idel": "session.idle", "session.refresh-grace": "session.refresh_grace", "issuer": "server.issuer",
 		"Server.issuer": "server.issuer", "database.uri": "database.url",
 		"server.trusted_proxy": "server.trusted_proxies",
-		"LINGPAI_SERVER_ADR": "LINGPAI_SERVER_ADDR", "LINGPAI_ISSUER": "LINGPAI_SERVER_ISSUER",
+		"LINGPAI_SERVER_ADR":   "LINGPAI_SERVER_ADDR", "LINGPAI_ISSUER": "LINGPAI_SERVER_ISSUER",
 		"LINGPAI_MASTERKEY_FILE": "LINGPAI_MASTER_KEY_FILE", "LINGPAI_TYPO": "", "server": "", "x": "", "": "",
 	} {
 		require.Equal(t, want, nearest(name, known), name)
@@ -191,6 +191,7 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"master_key":           {"k1", "AAAA", "k1:AAAA", aKey + "," + aKey},
 		"wechat.base_url": {"", "api.weixin.qq.com", "http://api.weixin.qq.com",
 			"https://example.com", "http://10.0.0.1", "ftp://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1?x"},
+		"server.shutdown_delay":   {"", "5", "301s", "-1s"},
 		"wechat.timeout":          {"", "3", "99ms", "11s", "-1s"},
 		"wechat.session_key_life": {"", "72", "59s", "721h"},
 		"qq.base_url": {"", "api.q.qq.com", "http://api.q.qq.com", "https://api.weixin.qq.com",

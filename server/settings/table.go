@@ -27,6 +27,10 @@ func serverSettings() []setting {
 			usage: "maximum number of open connections, 64 to 1000000; it also limits the request bodies in memory, " +
 				"to 8 KiB per connection",
 			parse: integer(func(c *Settings) *int { return &c.Connections }, 64, 1000000)},
+		{key: "server.shutdown_delay", fallback: "5s",
+			usage: "how long the server goes on after a signal to stop, with /readyz answering 503, so that load " +
+				"balancers send no more requests, 0s to 5m",
+			parse: duration(func(c *Settings) *time.Duration { return &c.ShutdownDelay }, 0, 5*time.Minute)},
 		{key: "server.allow_insecure_http", fallback: "false",
 			usage: "true lets the issuer be http on a private address, for phones on the same network " +
 				"during development", parse: boolean(func(c *Settings) *bool { return &c.AllowInsecureHTTP })},

@@ -107,12 +107,13 @@ func Run(ctx context.Context, o Options) error {
 func LoadOptions(addr, data string) settings.LoadOptions {
 	return settings.LoadOptions{
 		Defaults: map[string]string{
-			"server.addr":     addr,
-			"database.url":    "sqlite:" + filepath.ToSlash(filepath.Join(data, "lingpai.db")),
-			"wechat.base_url": inProcess,
-			"qq.base_url":     inProcess,
-			"log.level":       "warn",
-			"log.format":      "text",
+			"server.addr":           addr,
+			"server.shutdown_delay": "0s",
+			"database.url":          "sqlite:" + filepath.ToSlash(filepath.Join(data, "lingpai.db")),
+			"wechat.base_url":       inProcess,
+			"qq.base_url":           inProcess,
+			"log.level":             "warn",
+			"log.format":            "text",
 		},
 		Flags: map[string]string{"server.addr": "addr"},
 		Rules: []settings.Rule{
