@@ -193,7 +193,7 @@ func TestThePlaintextOfASigningKeyIsOverwritten(t *testing.T) {
 		stored(t, ring, 1, firstRSA(), Record{CreatedAt: start, AnnouncedAt: start, SigningAt: start}),
 		storedSecret(t, ring, 1, Record{CreatedAt: start, AnnouncedAt: start, SigningAt: start}),
 	}
-	opened, err := openRecords(records, ring, start)
+	opened, err := openAll(records, ring, start)
 	require.NoError(t, err)
 	_, err = newSet(opened, start, func(id string, private *rsa.PrivateKey,
 		_ []byte) *signingKey {

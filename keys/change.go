@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -45,19 +44,20 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 	return err
 }
 
-// canOpen returns an error if the ring cannot open the records. For a revocation, one other key that opens is enough
-// to show that the ring is right: several damaged keys may have to be revoked.
+// canOpen returns an error if the ring cannot open the records, but for damaged ones that are not in use. For a
+// revocation, one other key that opens is enough to show that the ring is right: several damaged keys may have to be
+// revoked.
 func (k *Keeper) canOpen(records []Record, revoked string) (err error) {
 	now := k.options.Now()
 	if revoked == "" {
-		_, err = openRecords(records, k.ring, now)
+		_, _, err = openRecords(records, k.ring, now)
 		return err
 	}
 	for _, r := range records {
 		if r.ID == revoked || r.gone(now) {
 			continue
 		}
-		if _, err = openRecords([]Record{r}, k.ring, now); err == nil {
+		if _, err = openAll([]Record{r}, k.ring, now); err == nil {
 			return nil
 		}
 	}
@@ -67,12 +67,23 @@ func (k *Keeper) canOpen(records []Record, revoked string) (err error) {
 // canOpenNext returns an error if the ring cannot open the keys that a plan puts into use: such a key would stop
 // every server, and a revoked key would remain in use.
 func (k *Keeper) canOpenNext(changes []Record, now time.Time) error {
-	if _, err := openRecords(inUse(changes, now), k.ring, now); err != nil {
-		return fmt.Errorf("nothing was changed, because the next key cannot be opened here; if it is "+
-			"damaged, revoke it first: %w", err)
+	if _, err := openAll(inUse(changes, now), k.ring, now); err != nil {
+		return notPutIntoUseError{err}
 	}
 	return nil
 }
+
+// notPutIntoUseError means that the next key cannot be opened.
+type notPutIntoUseError struct{ cause error }
+
+// Error implements error.
+func (e notPutIntoUseError) Error() string {
+	return "nothing was changed, because the next key cannot be opened here; if it is damaged, revoke it first: " +
+		e.cause.Error()
+}
+
+// Unwrap returns why the key cannot be opened.
+func (e notPutIntoUseError) Unwrap() error { return e.cause }
 
 func inUse(records []Record, now time.Time) []Record {
 	var active []Record
@@ -87,7 +98,7 @@ func inUse(records []Record, now time.Time) []Record {
 // CheckRing returns an error if the ring cannot open the keys that are in use now. It returns nil if there are
 // no keys yet.
 func CheckRing(records []Record, ring *Ring, now time.Time) error {
-	_, err := openRecords(inUse(records, now), ring, now)
+	_, err := openAll(inUse(records, now), ring, now)
 	return err
 }
 

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"encoding/hex"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -33,11 +34,13 @@ func TestDamagedKeysCanBeRevoked(t *testing.T) {
 			}
 			s.store.damage(signer, secret)
 			_, err := Open(t.Context(), s.store, ring, options)
-			require.ErrorIs(t, err, ErrSealBroken)
+			require.Equal(t, !rotate, errors.Is(err, ErrSealBroken))
 			stranger := Attach(s.store, newRing(t, entry("k1", 'b')), options)
 			require.ErrorIs(t, stranger.Revoke(t.Context(), signer), ErrSealBroken)
 			command := Attach(s.store, ring, options)
-			require.ErrorIs(t, command.Rotate(t.Context(), Signing), ErrSealBroken)
+			if !rotate {
+				require.ErrorIs(t, command.Rotate(t.Context(), Signing), ErrSealBroken)
+			}
 			require.NoError(t, command.Revoke(t.Context(), signer))
 			require.NoError(t, command.Revoke(t.Context(), secret))
 			_, err = Open(t.Context(), s.store, ring, options)

@@ -18,6 +18,9 @@ import (
 // servers.
 const reloadInterval = 2 * time.Second
 
+// repeatInterval is how often the same problem is logged.
+const repeatInterval = time.Minute
+
 // Keeper provides the current set of keys, and rotates them by the policy. Any number of servers can share a store,
 // without a leader. It is safe for concurrent use.
 type Keeper struct {
@@ -42,9 +45,32 @@ type Keeper struct {
 func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keeper, error) {
 	k := Attach(store, ring, options)
 	if err := k.change(ctx, planOfServers, ""); err != nil {
-		return nil, err
+		damaged, _ := errors.AsType[notPutIntoUseError](err)
+		if !errors.Is(damaged.cause, ErrSealBroken) { // otherwise the key in use stays
+			return nil, err
+		}
 	}
-	return k, k.Reload(ctx)
+	if err := k.Reload(ctx); err != nil {
+		return k, err
+	}
+	k.logDamage(ctx)
+	return k, nil
+}
+
+// Damaged returns an error for each key that is not in use and cannot be opened, with what to do about it.
+func (k *Keeper) Damaged() (all []error) {
+	if set := k.Current(); set != nil {
+		for _, key := range set.damaged {
+			all = append(all, key.err)
+		}
+	}
+	return all
+}
+
+func (k *Keeper) logDamage(ctx context.Context) {
+	for _, err := range k.Damaged() {
+		k.options.Logger.WarnContext(ctx, "a key that is not in use is damaged", "error", err)
+	}
 }
 
 // Attach returns a keeper for commands, which make only the requested change and leave everything else to servers: it
@@ -96,12 +122,15 @@ func (k *Keeper) Reload(ctx context.Context) error {
 		k.readAt.Store(&now)
 		return nil
 	}
-	opened, err := openRecords(records, k.ring, now)
+	opened, damaged, err := openRecords(records, k.ring, now)
 	if err != nil {
 		return errors.Join(err, k.forget(records, opened, now))
 	}
 	set, err := newSet(opened, now, k.signingKey)
 	if err != nil {
+		return err
+	}
+	if err := set.keep(damaged, k.Current(), now); err != nil {
 		return err
 	}
 	k.records = records
@@ -182,7 +211,7 @@ func stateInterval(records []Record, now time.Time) (from, until time.Time) {
 func (k *Keeper) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadInterval)
 	defer ticker.Stop()
-	failed := ""
+	failed, again := "", time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -194,15 +223,21 @@ func (k *Keeper) Run(ctx context.Context) {
 		if err == nil && k.due() {
 			err = k.changeAndReload(ctx, planOfServers, "")
 		}
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err == nil:
+		}
+		problem := cmp.Or(err, errors.Join(k.Damaged()...))
+		switch now := k.options.Now(); {
+		case problem == nil:
 			failed = ""
-		case err.Error() != failed: // log an error only once until it changes
-			failed = err.Error()
-			k.options.Logger.WarnContext(ctx, "cannot read or change the keys; the last known ones stay in use",
-				"error", err)
+		case problem.Error() == failed && now.Before(again):
+		default:
+			failed, again = problem.Error(), now.Add(repeatInterval)
+			if err != nil {
+				k.options.Logger.WarnContext(ctx, "cannot read or change the keys; the last known ones stay in use",
+					"error", err)
+			}
+			k.logDamage(ctx)
 		}
 		if after := k.Current(); after != before {
 			k.options.Logger.InfoContext(ctx, "the keys have changed", "signing", after.KeyID())

@@ -147,7 +147,7 @@ func TestAStoreThatIsDownChangesNothing(t *testing.T) {
 	s.requireAgreed(t)
 }
 
-// TestRunMakesDueChanges, and logs each error once.
+// TestRunMakesDueChanges, and logs each error once a minute.
 func TestRunMakesDueChanges(t *testing.T) {
 	secondRSA()
 	spareRSA()
@@ -172,10 +172,17 @@ func TestRunMakesDueChanges(t *testing.T) {
 		store.mutex.Lock()
 		store.err = errors.New("down")
 		store.mutex.Unlock()
-		time.Sleep(time.Minute)
+		time.Sleep(3 * time.Minute)
+		store.mutex.Lock()
+		store.err = nil
+		store.damage(first)
+		store.mutex.Unlock()
+		time.Sleep(3 * time.Minute)
 		stop()
 		<-done
-		require.Equal(t, 1, strings.Count(log.String(), "cannot read or change the keys"))
+		for _, text := range []string{"cannot read or change the keys", "a key that is not in use is damaged"} {
+			require.Contains(t, []int{3, 4}, strings.Count(log.String(), text), log.String())
+		}
 		require.Contains(t, log.String(), "the keys have changed")
 	})
 }

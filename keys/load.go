@@ -27,25 +27,63 @@ type openKey struct {
 	plaintext []byte
 }
 
-// openRecords opens the records that are not gone, and returns all records, the newest first; on an error it returns
-// those that could be opened. It ignores keys with unknown purposes, which a later version created.
-func openRecords(records []Record, ring *Ring, now time.Time) (opened []openKey, failed error) {
+// damagedKey is a record that is not in use and cannot be opened, although its master key is known.
+type damagedKey struct {
+	Record
+	err error
+}
+
+// openRecords opens the records that are not gone, and returns all records, the newest first, but for those that are
+// damaged and not in use: they harm nobody but the tokens of their own key. On an error it returns those that could be
+// opened. It ignores keys with unknown purposes, which a later version created.
+func openRecords(records []Record, ring *Ring, now time.Time) (opened []openKey, damaged []damagedKey, failed error) {
+	used := inUse(records, now)
 	for _, record := range records {
 		if !slices.Contains(purposes, record.Purpose) {
 			continue
 		}
-		key := openKey{Record: record}
-		if !record.gone(now) {
-			var err error
-			if key.plaintext, err = ring.Open(sealPurpose(record.Purpose), record.ID, record.Sealed); err != nil {
-				failed = cmp.Or(failed, openingFailed(record, err))
-				continue
-			}
+		key, err := openRecord(record, ring, now)
+		isRecord := func(r Record) bool { return r.Purpose == record.Purpose && r.ID == record.ID }
+		switch {
+		case err == nil:
+			opened = append(opened, key)
+		case errors.Is(err, ErrSealBroken) && !slices.ContainsFunc(used, isRecord):
+			damaged = append(damaged, damagedKey{record, damage(record)})
+		default:
+			failed = cmp.Or(failed, err)
 		}
-		opened = append(opened, key)
 	}
 	slices.SortFunc(opened, func(a, b openKey) int { return cmp.Compare(b.Sequence, a.Sequence) })
-	return opened, failed
+	return opened, damaged, failed
+}
+
+// openRecord opens a record if it is not gone.
+func openRecord(record Record, ring *Ring, now time.Time) (openKey, error) {
+	key := openKey{Record: record}
+	if record.gone(now) {
+		return key, nil
+	}
+	var err error
+	if key.plaintext, err = ring.Open(sealPurpose(record.Purpose), record.ID, record.Sealed); err != nil {
+		return key, openingFailed(record, err)
+	}
+	return key, nil
+}
+
+// openAll returns an error if a record that is not gone cannot be opened, in use or not.
+func openAll(records []Record, ring *Ring, now time.Time) ([]openKey, error) {
+	opened, damaged, err := openRecords(records, ring, now)
+	if err == nil && len(damaged) > 0 {
+		err = damaged[0].err
+	}
+	return opened, err
+}
+
+// damage returns an error that tells the operator what to do about a key that is not in use.
+func damage(record Record) error {
+	return fmt.Errorf("the %s key %q in this database, which is not in use, is damaged; restore its row from a "+
+		"backup, or revoke it with: lingpai keys revoke --now -- %s: %w", record.Purpose, record.ID, record.ID,
+		ErrSealBroken)
 }
 
 // openingFailed returns an error that tells the operator which master key to look for.

@@ -49,7 +49,7 @@ func rewrapped(records []Record, ring *Ring, now time.Time) ([]Record, error) {
 		}
 	}
 	var changes []Record
-	opened, err := openRecords(records, ring, now)
+	opened, err := openAll(records, ring, now)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type Set struct {
 	publicIDs []string             // kids in the published order
 	jwks      []byte
 	etag      string
+	damaged   []damagedKey // not in use
 }
 
 // signingKeyMaker returns a signer for a key, which is also given in its PKCS #8 form.
@@ -104,6 +105,34 @@ func (s *Set) addSecret(key openKey, state State, now time.Time) error {
 		s.secretIDs = append(s.secretIDs, name)
 	}
 	return nil
+}
+
+// keep notes the keys that are damaged, and takes over those that an earlier set, which may be nil, has opened.
+func (s *Set) keep(damaged []damagedKey, earlier *Set, now time.Time) error {
+	s.damaged = damaged
+	if earlier == nil || len(damaged) == 0 {
+		return nil
+	}
+	for _, key := range damaged {
+		if !key.counts(now) {
+			continue
+		}
+		if public := earlier.verifiers[key.ID]; key.Purpose == Signing && public != nil {
+			s.publicIDs, s.verifiers[key.ID] = append(s.publicIDs, key.ID), public
+		}
+		id, _ := hex.DecodeString(key.ID)
+		if key.Purpose == Refresh && len(id) == secretIDSize && earlier.secrets[[secretIDSize]byte(id)] != nil {
+			name := [secretIDSize]byte(id)
+			s.secretIDs, s.secrets[name] = append(s.secretIDs, name), earlier.secrets[name]
+		}
+	}
+	published := make([]publicKey, len(s.publicIDs))
+	for n, id := range s.publicIDs {
+		published[n] = publicKeyOf(id, s.verifiers[id])
+	}
+	var err error
+	s.jwks, s.etag, err = publish(published)
+	return err
 }
 
 // without returns the set without the keys that are gone, or the same set if none is. If no refresh secret is left,

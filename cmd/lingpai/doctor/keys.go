@@ -23,12 +23,19 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		d.report.ok("none yet: serve generates them at its first start")
 		return
 	}
-	backend, err := opens(ctx, records, d.settings.MasterKey.Reveal())
+	backend, damaged, err := opens(ctx, records, d.settings.MasterKey.Reveal())
 	if err != nil {
 		d.report.fault(keyAdvice(err))
 		return
 	}
-	d.report.ok("master_key decrypts all; " + describeSigning(records, time.Now()) +
+	for _, key := range damaged {
+		d.report.fault(keyAdvice(key))
+	}
+	decrypts := "master_key decrypts all; "
+	if len(damaged) > 0 {
+		decrypts = "master_key decrypts those in use; "
+	}
+	d.report.ok(decrypts + describeSigning(records, time.Now()) +
 		"; signatures are made by " + backend)
 	if first := firstEntry(d.settings); slices.ContainsFunc(keys.Describe(records, time.Now()),
 		func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
@@ -47,18 +54,18 @@ func warnOfBackend(report *report, backend, built string) {
 	}
 }
 
-// opens returns what signs with the keys, or an error if the master key does not decrypt them. It creates no keys:
-// serve does.
-func opens(ctx context.Context, records []keys.Record, masterKey string) (backend string, err error) {
+// opens returns what signs with the keys, and which keys that are not in use are damaged, or an error if the master key
+// does not decrypt the others. It creates no keys: serve does.
+func opens(ctx context.Context, records []keys.Record, masterKey string) (backend string, damaged []error, err error) {
 	ring, err := keys.ParseRing(masterKey)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	keeper := keys.Attach(keptKeys(records), ring, keys.Options{Now: time.Now})
 	if err := keeper.Reload(ctx); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return keeper.Backend(), nil
+	return keeper.Backend(), keeper.Damaged(), nil
 }
 
 // firstEntry returns the id of the master key that encrypts.
