@@ -2,8 +2,9 @@
 
 /** The argument of a function of the host; other members are passed on unchanged. */
 export interface HostOptions {
-  success?(answer: any): void;
-  fail?(cause: any): void;
+  success?(answer: any): any;
+  fail?(cause: any): any;
+  complete?(result: any): any;
   [option: string]: any;
 }
 
@@ -24,6 +25,13 @@ export interface Platform {
   random?(length: number): ArrayLike<number> | ArrayBuffer | Promise<ArrayLike<number> | ArrayBuffer>;
 }
 
+/**
+ * What `request` does about a 401. `true`: it refreshes the token and sends the request again, once; after 10 seconds if an API refused a token less
+ * than a minute old. `'invalid_token'`: only if the API names this error, as in `WWW-Authenticate: Bearer error="invalid_token"`; any other 401 is the
+ * app's own. `false`: the request is not sent again, but the next one has another token.
+ */
+export type Replay = boolean | 'invalid_token';
+
 export interface Options {
   /** The issuer's address, such as `https://login.example.com`. */
   issuer: string;
@@ -39,6 +47,8 @@ export interface Options {
   skew?: number;
   /** The timeout of the issuer and of `wx.login`, in milliseconds. Default 15000. */
   timeout?: number;
+  /** What `request` does about a 401. Default `true`. */
+  replay?: Replay;
   /** The language of error messages. Default: the host's. */
   language?: 'zh-CN' | 'en';
 }
@@ -65,24 +75,27 @@ export interface BoundPhone {
   phone_number_verified: boolean;
 }
 
-/** As for `wx.request`; `url` is the complete URL. `Authorization` is added. */
+/** As for `wx.request`, whose types are accepted; `url` is the complete URL. `Authorization` is added. */
 export interface RequestOptions extends HostOptions {
   url: string;
   method?: string;
   data?: any;
-  header?: { [name: string]: string };
+  header?: { [name: string]: any };
   timeout?: number;
-  /** `false`: the request is not repeated after a 401. By default it is repeated once, after 10 seconds if a service refused a token less than a minute old. */
-  replay?: boolean;
+  /** Overrides the option of `createAuth`. */
+  replay?: Replay;
 }
 
-/** As returned by `wx.request`. */
+/** As returned by `wx.request`, and so that WeChat's own types accept it; another host may leave out what follows `header`. */
 export interface Answer<Data = any> {
   data: Data;
   statusCode: number;
-  header: { [name: string]: string };
-  cookies?: string[];
-  errMsg?: string;
+  header: { [name: string]: any };
+  cookies: string[];
+  errMsg: string;
+  profile: any;
+  exception: any;
+  useHttpDNS: any;
 }
 
 /** Whether the session of a refused refresh token has ended. If the issuer does not say so, the SDK ends it. */
@@ -102,7 +115,7 @@ export interface Auth {
   /** Registers a new user and signs them in. */
   register(credentials: Credentials): Promise<User>;
   /**
-   * `wx.request` with an access token: the issuer's own for URLs below `issuer` except `/userinfo`, otherwise the one for the app's APIs. Like
+   * `wx.request` with an access token: the issuer's own for its `/account/v1/…` and `/wechat/…`, otherwise the one for the app's APIs. Like
    * `wx.request`, it resolves for any status.
    */
   request<Data = any>(options: RequestOptions): Promise<Answer<Data>>;
@@ -110,8 +123,8 @@ export interface Auth {
   getAccessToken(): Promise<string>;
   /** Returns the signed-in user with the issuer's current claims. */
   user(): Promise<User>;
-  /** Binds the phone number of a `getPhoneNumber` button, given its code. After a retryable error it can be called again with the same code: WeChat charges once. */
-  bindPhone(code: string): Promise<BoundPhone>;
+  /** Binds the phone number of a `getPhoneNumber` button, given its code; without one, the user has declined. After a retryable error it can be called again with the same code: WeChat charges once. */
+  bindPhone(code: string | undefined): Promise<BoundPhone>;
   /** Signs out on this device at once and then at the issuer; resolves to `false` if the issuer could not be reached. */
   logout(): Promise<boolean>;
   /** Calls the listener when a user has signed in, or with `null` when nobody is signed in any more. Returns a function that removes the listener. */
@@ -124,6 +137,7 @@ export interface Auth {
 
 export type Code =
   | 'network' | 'invalid_response' | 'login_failed' | 'signed_out' | 'session_lost' | 'user_changed'
+  | 'phone_declined' | 'user_blocked' | 'tourist_appid' | 'domain_not_listed'
   | 'temporarily_unavailable' | 'server_error' | 'invalid_grant' | 'invalid_request' | 'invalid_client' | 'invalid_scope' | 'invalid_token'
   | 'unauthorized_client' | 'insufficient_scope' | 'username_taken' | 'weak_password' | 'over_budget';
 
@@ -148,8 +162,12 @@ export class AuthError extends Error {
   request_id?: string;
   /** With `session_lost`, if the issuer refused the refresh token. */
   session_state?: SessionState;
-  /** The host's error message. */
+  /** The host's error. */
   cause?: any;
+  /** The `errMsg` of the host's error, or `request:fail` and the code. */
+  errMsg: string;
+  /** The `errno` of the host's error. */
+  errno?: number;
 }
 
 /** The messages by code: Chinese, English. */

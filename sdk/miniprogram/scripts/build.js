@@ -1,6 +1,6 @@
 'use strict';
 
-// Joins src into the published file, without comments. Comments in src must be on lines of their own, so that no parser is needed. The file is in the repository, since go test uses it without npm; a test compares it with src. A copy for the demo, where DevTools would put it, is not in the repository.
+// Joins src into the published file, without comments and indentation. Comments in src must be on lines of their own, so that no parser is needed. The file is in the repository, since go test uses it without npm; a test compares it with src. A copy for the demo, where DevTools would put it, is not in the repository.
 
 const fs = require('fs');
 const path = require('path');
@@ -12,8 +12,8 @@ exports.build = () => {
   const joined = parts.map(name => {
     const body = fs.readFileSync(path.join(root, 'src', name + '.js'), 'utf8').split('\n')
       .filter(line => line && line !== "'use strict';" && !/^\s*\/\//.test(line))
-      .map(line => line.replace(/require\('\.\/(\w+)'\)/g, 'parts.$1').replace(/^module\.exports = /, 'return '));
-    return `parts.${name} = (() => {\n${body.join('\n')}\n})();\n`;
+      .map(line => line.trim().replace(/require\('\.\/(\w+)'\)/g, 'parts.$1').replace(/^module\.exports = /, `parts.${name} = `));
+    return body.join('\n') + '\n';
   });
   return `'use strict';\n// Generated from src by scripts/build.js.\nconst parts = {};\n${joined.join('')}module.exports = parts.index;\n`;
 };

@@ -1,7 +1,5 @@
 'use strict';
 
-const errors = require('./errors');
-
 const form = fields => Object.keys(fields).filter(name => fields[name]).map(name => name + '=' + encodeURIComponent(fields[name])).join('&');
 
 const parsed = data => {
@@ -12,18 +10,19 @@ const parsed = data => {
   }
 };
 
-// The case of header names depends on the host.
-const header = (answer, name) => {
-  const all = answer.header || {};
-  return String(all[Object.keys(all).filter(each => each.toLowerCase() === name)[0]] || '');
-};
+// Returns the name of a header as it is written there: the case depends on the host and on the app.
+const nameOf = (header, name) => Object.keys(Object(header)).filter(each => each.toLowerCase() === name)[0];
+
+const valueOf = ({ header }, name) => Object(header)[nameOf(header, name)];
 
 // Sends requests to the issuer. Network errors and every status other than 2xx are rejected.
 module.exports = (config, platform) => {
-  const fail = (code, more) => new errors.AuthError(code, config.language, more);
+  const fail = (code, more) => new (require('./errors').AuthError)(code, config.english, more);
 
   const send = options => platform.call('request', options, (options.timeout || 60000) + 5000).catch(cause => {
-    throw fail('network', { retryable: true, cause });
+    // WeChat's errno 600002, which early versions of its base library lack.
+    const listed = !/not in domain list/.test(Object(cause).errMsg);
+    throw fail(listed ? 'network' : 'domain_not_listed', { retryable: listed, cause });
   });
 
   // Returns the body of a success. An answer that is neither a success nor an OAuth error comes from a proxy or a captive portal.
@@ -32,15 +31,13 @@ module.exports = (config, platform) => {
     const status = answer.statusCode;
     if (status >= 200 && status < 300) return data;
     const busy = status === 429 || status >= 500;
-    throw fail(data.error || (busy ? 'temporarily_unavailable' : 'invalid_response'), {
+    // The error has the members of the answer, such as wechat_errcode and request_id.
+    throw fail(data.error || (busy ? 'temporarily_unavailable' : 'invalid_response'), Object.assign({}, data, {
       status,
       retryable: busy || !data.error,
-      retryAfter: Number(header(answer, 'retry-after')) || 0,
-      wechat_errcode: data.wechat_errcode,
+      retryAfter: Number(valueOf(answer, 'retry-after')) || 0,
       description: data.error_description,
-      request_id: data.request_id,
-      session_state: data.session_state,
-    });
+    }));
   };
 
   const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header, data, timeout: config.timeout }).then(body);
@@ -51,5 +48,5 @@ module.exports = (config, platform) => {
 
   const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
 
-  return { fail, send, body, header, form, formHeader, parsed, postJSON, postForm };
+  return { fail, send, body, nameOf, valueOf, form, formHeader, parsed, postJSON, postForm };
 };

@@ -3,21 +3,18 @@
 const createAuth = options => {
   const platform = require('./platform')(options.platform);
   const config = Object.assign({ scope: 'openid profile', skew: 60, timeout: 15000 }, options);
-  config.language = config.language || (/^en/i.test(platform.language()) ? 'en' : 'zh-CN');
+  config.english = /^en/i.test(config.language || platform.language());
   config.issuer = String(config.issuer || '').replace(/\/$/, '');
   if (!config.issuer || !config.clientId) throw new TypeError('createAuth needs issuer and clientId');
 
   let listeners = [];
-  const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
-    // Errors of a listener do not affect the SDK.
-    Promise.resolve(detail).then(each.listener);
-  });
+  const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => platform.tell(each.listener, detail));
 
   const http = require('./http')(config, platform);
   const random = require('./random')(platform);
   const store = require('./store')(platform, 'lingpai.' + config.clientId);
   const session = require('./session')(config, platform, http, store, random, emit);
-  const request = require('./request')(config, http, session);
+  const request = require('./request')(config, platform, http, session);
   // A name whose registration has received no answer.
   let unsure;
   // The keys of phone codes: WeChat charges for each code that is processed.
@@ -36,7 +33,7 @@ const createAuth = options => {
     request,
     getAccessToken: () => session.ensure(false).then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
-    bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
+    bindPhone: code => !code ? Promise.reject(http.fail('phone_declined')) : (keys[code] = keys[code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',
       method: 'POST',
       header: http.formHeader(key),

@@ -8,37 +8,28 @@ module.exports = own => {
 
   // Calls a function of the host, which answers by callbacks, by a promise, or never, for example after a suspension.
   const call = (name, options, patience) => new Promise((resolve, reject) => {
-    const timer = typeof setTimeout === 'function' && setTimeout(() => reject({ errMsg: name + ':fail timeout' }), patience);
+    const timer = setTimeout(() => reject({ errMsg: name + ':fail timeout' }), patience);
     const settle = end => value => {
-      if (timer) clearTimeout(timer);
+      clearTimeout(timer);
       end(value);
     };
     const success = settle(resolve);
     const fail = settle(reject);
     try {
-      const promise = host(name)[name](Object.assign({}, options, { success, fail }));
+      const promise = host(name)[name](Object.assign({}, options, { success, fail, complete: undefined }));
       if (promise && typeof promise.then === 'function') promise.then(success, fail);
     } catch (err) {
       fail(err);
     }
   });
 
-  // Resolves after some milliseconds, and at once on a host without timers.
-  const pause = ms => new Promise(resolve => (typeof setTimeout === 'function' ? setTimeout(resolve, ms) : resolve()));
+  // Calls a callback of the app, if there is one. The host reports its errors as unhandled rejections; they affect nothing else.
+  const tell = (callback, detail) => { Promise.resolve(detail).then(callback); };
 
-  const about = of => {
-    try {
-      return of.getAppBaseInfo ? of.getAppBaseInfo() : of.getSystemInfoSync();
-    } catch (err) {
-      return {};
-    }
-  };
+  // Resolves after some milliseconds.
+  const pause = ms => new Promise(resolve => { setTimeout(resolve, ms); });
 
-  // WeChat's storage can encrypt data since base library 2.21.3.
-  const encrypts = () => {
-    const version = String(about(host('setStorage')).SDKVersion).split('.');
-    return version.reduce((sum, part) => sum * 1000 + Number(part), 0) >= 2021003;
-  };
+  const language = () => (has('getAppBaseInfo') ? host('getAppBaseInfo').getAppBaseInfo().language : '');
 
-  return { call, pause, has, host, encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+  return { call, tell, pause, has, host, language };
 };

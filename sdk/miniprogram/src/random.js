@@ -5,7 +5,7 @@ module.exports = platform => {
   const draw = () => {
     const bytes = platform.has('getRandomValues')
       ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
-      : new Promise(resolve => resolve(platform.host('random').random(16)));
+      : Promise.resolve().then(() => platform.host('random').random(16));
     return bytes.then(given => {
       const text = Array.from(new Uint8Array(given), byte => (byte + 256).toString(16).slice(1)).join('');
       return text.length < 32 ? '' : text.slice(0, 32);

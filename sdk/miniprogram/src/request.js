@@ -3,15 +3,13 @@
 // wx.request runs ten requests at a time and queues the rest; one slot stays free for the refresh that the others may wait for.
 const places = 9;
 
-const endpoints = ['/account/v1/', '/wechat/', '/userinfo'];
-
 // Returns the error code of a 401.
 const errorOf = (http, answer) => {
-  const challenge = /error="?([a-z_]+)/.exec(http.header(answer, 'www-authenticate'));
+  const challenge = /error="?([a-z_]+)/.exec(http.valueOf(answer, 'www-authenticate'));
   return challenge ? challenge[1] : http.parsed(answer.data).error;
 };
 
-module.exports = (config, http, session) => {
+module.exports = (config, platform, http, session) => {
   let free = places;
   const waiting = [];
   const inPlace = job => new Promise(resolve => {
@@ -30,33 +28,36 @@ module.exports = (config, http, session) => {
   });
 
   return options => {
-    // The endpoint of the issuer, undefined for any other URL, such as that of an API below the issuer, and for one that the host may resolve to another path.
+    const replay = options.replay === undefined ? config.replay : options.replay;
+    // The path of a URL of the issuer, '' for any other URL, and for one that the host may resolve to a path of another service.
     const address = String(options.url).split(/[?#]/)[0];
-    const endpoint = /\.\.|%2e|[\\\s]/i.test(address) ? undefined : endpoints.filter(each => !address.indexOf(config.issuer + each))[0];
-    // The scopes of /userinfo are those of the token for the APIs.
-    const ensure = () => session.ensure(!!endpoint && endpoint !== '/userinfo');
+    const path = address.indexOf(config.issuer + '/') || /\.\.|%2e|[\\\s]/i.test(address) ? '' : address.slice(config.issuer.length);
+    // An API may be below the issuer, too. The scopes of /userinfo are those of the token for the APIs.
+    const own = !path.indexOf('/account/v1/') || !path.indexOf('/wechat/');
+    const ensure = () => session.ensure(own);
 
     // Sends the request for one user only, and repeats it at most once.
-    const attempt = (sub, replay) => inPlace(() => ensure().then(held => {
+    const attempt = (sub, first) => inPlace(() => ensure().then(held => {
       if (sub && held.sub !== sub) throw http.fail('user_changed');
-      const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
+      const header = Object.assign({}, options.header);
+      header[http.nameOf(header, 'authorization') || 'Authorization'] = 'Bearer ' + held.access;
       return http.send(Object.assign({}, options, { header })).then(answer => ({ answer, held }));
     })).then(({ answer, held }) => {
-      const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
+      if (!first || answer.statusCode !== 401) return answer;
+      const error = errorOf(http, answer);
       // The app handles a 401 for another reason than the token, such as a missing proof.
-      if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
-      // The issuer looks the session up; other services may have a list of revocations.
-      const ready = session.refuse(held.access, error === 'invalid_token' && !endpoint);
-      if (options.replay === false) return answer;
+      if (error === 'insufficient_user_authentication' || (replay === 'invalid_token' && error !== replay)) return answer;
+      // The issuer looks the session up; other services may have a list of revocations, or another reason.
+      const ready = session.refuse(held.access, !own && path !== '/userinfo');
+      if (replay === false) return answer;
       // The refresh does not wait for a place.
       return Promise.resolve(ready).then(able => (able ? ensure().then(() => attempt(held.sub, false)) : answer));
     });
 
     const answer = session.sub().then(sub => attempt(sub, true));
-    // Like wx.request.
-    if (options.success || options.fail || options.complete) {
-      answer.then(options.success, options.fail || (() => {})).then(options.complete);
-    }
+    // Like wx.request. Who passes callbacks need not handle the rejection of the promise.
+    const end = callback => value => [callback, options.complete].forEach(each => platform.tell(each, value));
+    if (options.success || options.fail || options.complete) answer.then(end(options.success), end(options.fail));
     return answer;
   };
 };

@@ -12,7 +12,7 @@ const claims = require('./claims');
 //   revoke             refresh tokens whose sessions may be active for others, and that the issuer has not been told of yet
 //   out                only login() may sign in again
 
-// An access token is young for a minute. Services may refuse it because of a list of revocations, until there is a token of a later second.
+// An access token is young for a minute. Services may refuse it because of a list of revocations, until there is a token of a later second; otherwise their reason is probably not the token.
 const youth = 60000;
 const delay = 10000;
 
@@ -58,12 +58,12 @@ module.exports = (config, platform, http, store, random, emit) => {
   const chosen = own => (targetOf(own) ? record.issuer || {} : record);
   const fresh = own => lives(chosen(own), Math.min(config.skew * 1000, chosen(own).ttl / 2));
 
+  const owed = () => record.revoke || [];
   const revoke = token => http.postForm('/revoke', { token });
 
   // Tells the issuer of the tokens in revoke. Failures do not prevent a sign-in: what could not be sent is sent next time.
-  const settle = () => Promise.all((record.revoke || []).map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
-    const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
-    return told.length ? update({ revoke: left.length ? left : undefined }) : undefined;
+  const settle = () => Promise.all(owed().map(token => revoke(token).then(() => token, err => err.status && !err.retryable && token))).then(told => {
+    if (told.length) return update({ revoke: owed().filter(token => told.indexOf(token) < 0) });
   });
 
   // Requests tokens, and returns the parts of the record that the answer changes.
@@ -79,8 +79,7 @@ module.exports = (config, platform, http, store, random, emit) => {
   });
 
   const lose = cause => {
-    const about = cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id };
-    const err = http.fail('session_lost', Object.assign({}, record.lost, about));
+    const err = http.fail('session_lost', Object.assign({}, cause, record.lost));
     return save({ out: true }).then(() => {
       emit('sessionLost', err);
       emit('change', null);
@@ -100,16 +99,22 @@ module.exports = (config, platform, http, store, random, emit) => {
     .catch(cause => { throw http.fail('login_failed', { retryable: true, cause }); })
     .then(code => random().then(key => reload().then(() => {
       if (began !== logouts) throw http.fail('signed_out');
+      if (code === 'the code is a mock one') throw http.fail('tourist_appid');
       const mine = { code, key };
-      const stored = key && !record.pending ? update({ pending: mine }).then(reload) : Promise.resolve();
-      return stored.then(() => trade(record.pending || mine));
+      return Promise.resolve(key && !record.pending && update({ pending: mine }).then(reload)).then(() => trade(record.pending || mine));
     })));
 
-  const byCode = began => !record.pending ? freshCode(began) : trade(record.pending).catch(err => {
-    // The code had expired, or its session has since been refreshed.
-    if (err.code === 'invalid_grant') return freshCode(began);
-    throw err;
-  });
+  // WeChat refuses the code and not the user: it is invalid, has expired or was used, or WeChat did not see it.
+  const isStale = err => [40029, 40163, 42003, 41008].indexOf(err.wechat_errcode) >= 0;
+
+  const byCode = began => {
+    // The code may have expired, or its session has since been refreshed.
+    const repeats = record.pending;
+    return (repeats ? trade(repeats) : freshCode(began)).catch(err => {
+      if (err.code === 'invalid_grant' && (repeats || isStale(err))) return freshCode(began);
+      throw err;
+    });
+  };
 
   // An expected user is the one whose session has ended: another user must not be signed in silently.
   const signIn = (credentials, expected, began) => {
@@ -128,7 +133,8 @@ module.exports = (config, platform, http, store, random, emit) => {
         return user;
       });
     }, err => {
-      if (expected && began === logouts && err.code === 'invalid_grant') return lose(err);
+      if (isStale(err)) err.retryable = true;
+      else if (expected && began === logouts && (err.code === 'invalid_grant' || err.code === 'user_blocked')) return lose(err);
       throw err;
     });
   };
@@ -171,9 +177,9 @@ module.exports = (config, platform, http, store, random, emit) => {
 
   // The issuer refused the token. If the session may be active for others, it is ended: they may have copied the token.
   const replace = err => {
-    const state = err.session_state === 'ended' ? 'ended' : 'unknown';
-    const revoke = state === 'ended' ? record.revoke : (record.revoke || []).concat(record.refresh);
-    const lost = { status: err.status, session_state: state, request_id: err.request_id };
+    const ended = err.session_state === 'ended';
+    const revoke = ended ? record.revoke : owed().concat(record.refresh);
+    const lost = { status: err.status, session_state: ended ? 'ended' : 'unknown', request_id: err.request_id };
     return save({ sub: record.sub, method: record.method, pending: record.pending, lost, revoke });
   };
 
@@ -239,13 +245,13 @@ module.exports = (config, platform, http, store, random, emit) => {
     });
   });
 
-  // Marks an access token that a service refused, and resolves to whether the request can be repeated: at once if there is a newer token or if the refused one can be refreshed now. If the service may have it on a list, a young token is refreshed after a pause, which all callers share, and at most once a minute, so that a service that refuses every token does not cause a refresh for each request.
-  const refuse = (access, listed) => {
+  // Marks an access token that a service refused, and resolves to whether the request can be repeated: at once if there is a newer token or if the refused one can be refreshed now. If another service than the issuer refused it, a young token is refreshed after a pause, which all callers share, and at most once a minute, so that a service that refuses every token does not cause a refresh for each request.
+  const refuse = (access, elsewhere) => {
     const mark = () => {
       refused[access] = true;
       return true;
     };
-    if (!listed || access !== record.access || refused[access] || !isNewerThan(record, youth)) return mark();
+    if (!elsewhere || access !== record.access || refused[access] || !isNewerThan(record, youth)) return mark();
     if (pause.access !== access) {
       if (isNewerThan(pause, youth)) return false;
       pause = { access, got: Date.now(), over: platform.pause(delay).then(mark) };

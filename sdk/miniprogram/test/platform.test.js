@@ -37,6 +37,61 @@ test('encryption that fails falls back to plain', async () => {
   assert.equal(await launch({ options: { platform } }).auth.getAccessToken(), token);
 });
 
+test('a storage that ignores the option of encryption keeps the session', async () => {
+  const { issuer, device, launch } = setUp();
+  const kept = {};
+  const platform = { getStorage: async ({ key }) => ({ data: kept[key] }), setStorage: async ({ key, data }) => { kept[key] = data; } };
+  await launch({ options: { platform } }).auth.getAccessToken();
+  device.ahead += 2 * hour;
+  await launch({ options: { platform } }).auth.getAccessToken();
+  assert.equal(issuer.sessions.length, 1);
+});
+
+test('an encrypted read that returns rubbish is followed by a plain one', async () => {
+  const { issuer, device, launch } = setUp();
+  device.version = '2.20.0';
+  const token = await launch().auth.getAccessToken();
+  device.version = '3.0.0';
+  const wx = device.wx({ alive: true });
+  const lenient = options => (options.encrypt ? options.success({ data: '\u0007\ufffdx' }) : wx.getStorage(options));
+  assert.equal(await launch({ options: { platform: { getStorage: lenient } } }).auth.getAccessToken(), token);
+  assert.equal(issuer.sessions.length, 1);
+});
+
+test('a storage that never answers is given 3 s, and then 0.3 s until it answers again', async () => {
+  const { device, launch } = setUp();
+  device.frozen = new Set();
+  device.freezes = 300;
+  Object.assign(device.takes, { getStorage: never, setStorage: never });
+  const app = launch();
+  const waited = [];
+  let token;
+  app.auth.getAccessToken().then(given => { token = given; });
+  while (!token) {
+    await turn();
+    const [timer] = device.frozen;
+    if (!timer) continue;
+    waited.push(timer.after);
+    device.elapse(timer.after);
+  }
+  assert.equal(waited[0], 3000);
+  assert.deepEqual([...new Set(waited.slice(1))], [300]);
+
+  delete device.takes.setStorage;
+  delete device.takes.getStorage;
+  device.ahead += 2 * hour;
+  const renewed = await app.auth.getAccessToken();
+  assert.equal(device.record().access, renewed);
+  device.takes.getStorage = never;
+  device.ahead += 2 * hour;
+  const waiting = app.auth.getAccessToken();
+  await turn();
+  assert.deepEqual([...device.frozen].map(({ after }) => after), [3000]);
+  delete device.takes.getStorage;
+  device.elapse(3000);
+  await waiting;
+});
+
 test('stored data that cannot be read counts as missing', async () => {
   for (const data of ['', 'null', '7', '{', 'ciphertext']) {
     const { device, launch } = setUp();

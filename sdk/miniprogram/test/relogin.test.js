@@ -3,7 +3,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { setUp, api, hour, fails, turn } = require('./support/fixtures');
-const { unsent } = require('./support/issuer');
+const { unsent, refused } = require('./support/issuer');
 
 // ended returns an app that does not know that its session has ended since, and whose access token is no longer young.
 const ended = async () => {
@@ -42,10 +42,53 @@ test('a user that the issuer rejects loses the session, once', async () => {
   const { issuer, device, app } = await ended();
   issuer.disabled = true;
   const err = await fails(app.auth.request({ url: api }));
-  assert.deepEqual([err.code, err.status, err.wechat_errcode], ['session_lost', 400, 40029]);
+  assert.deepEqual([err.code, err.status, err.wechat_errcode], ['session_lost', 400, undefined]);
   assert.equal(device.logins, 2, 'one silent wx.login');
   assert.equal((await fails(app.auth.request({ url: api }))).code, 'signed_out');
   assert.equal(device.logins, 2);
+});
+
+const stale = errcode => refused(400, 'invalid_grant', { wechat_errcode: errcode });
+
+test('a stale code is replaced by one fresh wx.login before anything is given up', async () => {
+  for (const errcode of [40163, 40029, 42003, 41008]) {
+    const { issuer, device, app } = await ended();
+    issuer.plan.push(answer => answer(), stale(errcode));
+    assert.equal((await app.auth.request({ url: api })).statusCode, 200, String(errcode));
+    assert.equal(device.logins, 3, 'one at first, the stale one, and a fresh one');
+    assert.deepEqual(app.events, ['change ada', 'sessionReplaced ended']);
+  }
+});
+
+test('two stale codes end nothing: the next call signs the same user in', async () => {
+  const { issuer, device, app } = await ended();
+  issuer.plan.push(answer => answer(), stale(40163), stale(40029));
+  const err = await fails(app.auth.request({ url: api }));
+  assert.deepEqual([err.code, err.wechat_errcode, err.retryable], ['invalid_grant', 40029, true]);
+  assert.equal(device.logins, 3);
+  assert.equal((await app.auth.request({ url: api })).statusCode, 200);
+  assert.deepEqual(app.events, ['change ada', 'sessionReplaced ended']);
+});
+
+test('a stale code of an earlier launch, too, costs one fresh wx.login only', async () => {
+  const { issuer, device, app, launch } = await ended();
+  issuer.plan.push(answer => answer(), unsent, stale(40029), stale(40163));
+  await fails(app.auth.request({ url: api }));
+  app.kill();
+  const next = launch();
+  assert.equal((await fails(next.auth.request({ url: api }))).retryable, true);
+  assert.equal(device.logins, 3);
+  assert.equal((await next.auth.request({ url: api })).statusCode, 200);
+});
+
+test('login() with stale codes fails with an error that names the errcode', async () => {
+  const { issuer, device, launch } = setUp();
+  const app = launch();
+  issuer.plan.push(stale(40029), stale(40163));
+  const err = await fails(app.auth.login());
+  assert.deepEqual([err.code, err.wechat_errcode, err.retryable], ['invalid_grant', 40163, true]);
+  assert.equal(device.logins, 2);
+  assert.equal((await app.auth.login()).sub, 'ada');
 });
 
 test('a session opened with a password is never replaced by a WeChat one', async () => {

@@ -12,10 +12,90 @@ test('has the interface of wx.request', async () => {
   assert.deepEqual(answer.data.data, { a: 1 });
   assert.match(answer.data.token, /^Bearer ./);
   assert.equal(answer.statusCode, 200);
-  const called = [];
-  await app.auth.request({ url: api, success: got => called.push(got.statusCode), fail: () => called.push('fail'), complete: () => called.push('complete') });
+});
+
+// recorder returns callbacks that record their calls, and then throw if they have to.
+const recorder = throws => {
+  const calls = [];
+  const record = name => given => {
+    calls.push([name, given]);
+    if (throws) throw new Error('of the app');
+  };
+  return { calls, callbacks: { success: record('success'), fail: record('fail'), complete: record('complete') } };
+};
+
+test('calls success or fail and then complete, once, with what wx.request gives', async () => {
+  const { device, app, issuer } = await signedIn();
+  issuer.good.clear(); // one refresh, and one repetition
+  const good = recorder();
+  const answer = await app.auth.request({ url: api, ...good.callbacks });
   await turn();
-  assert.deepEqual(called, [200, 'complete']);
+  assert.deepEqual(good.calls.map(([name]) => name), ['success', 'complete']);
+  for (const [, given] of good.calls) assert.equal(given, answer);
+  assert.deepEqual([answer.statusCode, answer.errMsg], [200, 'request:ok']);
+
+  device.network = () => Promise.reject(Object.assign(new Error('timeout'), { errno: 5 }));
+  const bad = recorder();
+  const err = await fails(app.auth.request({ url: api, ...bad.callbacks }));
+  await turn();
+  assert.deepEqual(bad.calls.map(([name]) => name), ['fail', 'complete']);
+  for (const [, given] of bad.calls) assert.equal(given, err);
+  assert.deepEqual([err.code, err.errMsg, err.errno], ['network', 'request:fail timeout', 5]);
+});
+
+test('an error of the SDK has an errMsg, too', async () => {
+  const { app } = await signedIn();
+  await app.auth.logout();
+  const { calls, callbacks } = recorder();
+  await fails(app.auth.request({ url: api, ...callbacks }));
+  await turn();
+  assert.deepEqual(calls.map(([name, given]) => [name, given.errMsg]), [['fail', 'request:fail signed_out'], ['complete', 'request:fail signed_out']]);
+});
+
+test('a callback that throws prevents neither the next one nor the result, and is not hidden', async t => {
+  const told = [];
+  // The runner of the tests would count a rejection that nobody handles as a failure.
+  const listeners = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', err => told.push(err.message));
+  t.after(() => {
+    process.removeAllListeners('unhandledRejection');
+    listeners.forEach(each => process.on('unhandledRejection', each));
+  });
+  const { device, app } = await signedIn();
+  const { calls, callbacks } = recorder(true);
+  assert.equal((await app.auth.request({ url: api, ...callbacks })).statusCode, 200);
+  device.network = () => Promise.reject(new Error('timeout'));
+  assert.equal((await fails(app.auth.request({ url: api, ...callbacks }))).code, 'network');
+  await turn();
+  assert.deepEqual(calls.map(([name]) => name), ['success', 'complete', 'fail', 'complete']);
+  assert.deepEqual(told, Array(4).fill('of the app'));
+});
+
+test('a single callback is enough', async () => {
+  const { device, app } = await signedIn();
+  const { calls, callbacks } = recorder();
+  app.auth.request({ url: api, complete: callbacks.complete });
+  await turn();
+  device.network = () => Promise.reject(new Error('timeout'));
+  app.auth.request({ url: api, success: callbacks.success, fail: null }); // rejects, which is not reported
+  app.auth.request({ url: api, complete: callbacks.complete });
+  await turn();
+  assert.deepEqual(calls.map(([name, given]) => [name, given.errMsg]), [['complete', 'request:ok'], ['complete', 'request:fail timeout']]);
+});
+
+test("the app's own authorization header is replaced, however it is written", async () => {
+  const { device, app, issuer } = await signedIn();
+  const token = await app.auth.getAccessToken();
+  for (const name of ['authorization', 'Authorization', 'AUTHORIZATION']) {
+    const own = { [name]: 'Bearer of the app', 'X-Mine': '1' };
+    let sent;
+    device.network = options => { sent = options.header; return json(200, 'ok'); };
+    await app.auth.request({ url: api, header: own });
+    assert.deepEqual({ ...sent }, { [name]: 'Bearer ' + token, 'X-Mine': '1' });
+    assert.equal(own[name], 'Bearer of the app', 'the object of the app is not changed');
+  }
+  assert.equal(issuer.count('refresh_token'), 0);
 });
 
 test('resolves for every status, as wx.request does', async () => {
@@ -45,8 +125,7 @@ test('a 401 causes one refresh and one replay, with the same body', async () => 
 });
 
 test('a second 401 after the replay is returned', async () => {
-  const { issuer, device, launch } = setUp();
-  const app = launch();
+  const { issuer, device, app } = await signedIn();
   let sent = 0;
   device.network = options => (options.url === api ? (sent++, json(401, 'no')) : issuer.answer(options));
   assert.equal((await app.auth.request({ url: api })).statusCode, 401);
@@ -198,14 +277,47 @@ test('a young token that is refused again after its refresh is not refreshed aga
   assert.equal(issuer.count('refresh_token'), 2);
 });
 
-test('the issuer, which knows the session, and a service that says something else cause no pause', async () => {
-  const { issuer, device, app } = await signedIn(0);
+test('the issuer, which knows the session, causes no pause', async () => {
+  const { issuer, app } = await signedIn(0);
   issuer.good.clear();
   assert.equal((await app.auth.user()).sub, 'ada');
   assert.equal(issuer.count('refresh_token'), 1);
-  const answers = [json(401, 'no'), json(200, 'ok')];
+});
+
+test('a 401 of an API that names no error or another one does not refresh a young token at once', async () => {
+  const challenge = value => json(401, '', { 'WWW-Authenticate': value });
+  for (const refusal of [json(401, 'no'), json(401, { code: 1001 }), challenge('Bearer'), challenge('Bearer error="invalid_request"'), challenge('Basic realm="x"')]) {
+    const { issuer, device, app } = await signedIn(3000);
+    device.network = options => (options.url === api ? refusal : issuer.answer(options));
+    const waiting = app.auth.request({ url: api });
+    await turn();
+    assert.equal(issuer.count('refresh_token'), 0);
+    await endPause(device);
+    assert.equal((await waiting).statusCode, 401);
+    for (let n = 0; n < 3; n++) assert.equal((await app.auth.request({ url: api })).statusCode, 401);
+    assert.equal(issuer.count('refresh_token'), 1);
+  }
+});
+
+test("with replay: 'invalid_token' any other 401 is the app's own", async () => {
+  const { issuer, device, launch } = setUp();
+  const app = launch({ options: { replay: 'invalid_token' } });
+  const token = await app.auth.getAccessToken();
+  device.ahead += 5 * 60 * 1000;
+  let refusal = json(401, { error: 'expired' }, { 'WWW-Authenticate': 'Bearer' });
+  device.network = options => (options.url === api ? refusal : issuer.answer(options));
+  assert.equal((await app.auth.request({ url: api })).statusCode, 401);
+  assert.equal(await app.auth.getAccessToken(), token);
+  assert.equal(issuer.count('refresh_token'), 0);
+  const answers = [json(401, '', { 'www-authenticate': 'Bearer realm="x", error="invalid_token", error_description="expired"' }), json(200, 'ok')];
   device.network = options => (options.url === api ? answers.shift() : issuer.answer(options));
   assert.equal((await app.auth.request({ url: api })).data, 'ok');
+  assert.equal(issuer.count('refresh_token'), 1);
+  // A request can have another rule than the others.
+  refusal = json(401, 'no');
+  device.network = options => (options.url === api ? refusal : issuer.answer(options));
+  device.ahead += 5 * 60 * 1000;
+  assert.equal((await app.auth.request({ url: api, replay: true })).statusCode, 401);
   assert.equal(issuer.count('refresh_token'), 2);
 });
 

@@ -218,3 +218,19 @@ test('a refresh that is answered after a logout or a login changes nothing', asy
     assert.equal(result, then === 'logout' ? 'signed_out' : before.access);
   }
 });
+
+test('wx.clearStorage ends nothing in a running app; the next launch signs in again, even after a logout', async () => {
+  const { issuer, device, launch } = setUp();
+  const app = launch();
+  await app.auth.getAccessToken();
+  device.stored.clear();
+  device.ahead += 2 * hour;
+  const token = await app.auth.getAccessToken();
+  assert.equal(issuer.sessions.length, 1);
+  assert.equal(device.record().access, token);
+  await app.auth.logout();
+  device.stored.clear();
+  assert.equal((await fails(app.auth.getAccessToken())).code, 'signed_out');
+  await launch().auth.getAccessToken();
+  assert.equal(issuer.sessions.length, 2);
+});

@@ -2,7 +2,7 @@
 import { createAuth, AuthError, messages, Auth, User } from '../index'
 
 const auth: Auth = createAuth({ issuer: 'https://login.example.com', clientId: 'mini', platform: { random: n => new Uint8Array(n) } })
-createAuth({ issuer: 'https://login.example.com', clientId: 'mini', scope: 'openid', skew: 30, timeout: 5000, language: 'en', appid: 'wx1' })
+createAuth({ issuer: 'https://login.example.com', clientId: 'mini', scope: 'openid', skew: 30, timeout: 5000, language: 'en', appid: 'wx1', replay: 'invalid_token' })
 // @ts-expect-error: a client id is needed
 createAuth({ issuer: 'https://login.example.com' })
 

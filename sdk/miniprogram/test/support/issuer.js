@@ -95,7 +95,8 @@ class Issuer {
     const twin = this.sessions.find(s => s.code === form.code);
     if (twin && key && twin.codeKey === key && twin.generation === 0 && !twin.ended) return this.tokens(twin, true);
     if (twin) return refusal(400, 'invalid_grant', { wechat_errcode: 40163 });
-    if (this.disabled || form.code === 'expired') return refusal(400, 'invalid_grant', { wechat_errcode: 40029 });
+    if (form.code === 'expired') return refusal(400, 'invalid_grant', { wechat_errcode: 40029 });
+    if (this.disabled) return refusal(400, 'invalid_grant');
     const user = form.code.split('-')[1];
     return this.open(this.subs[user] || user, { code: form.code, codeKey: key });
   }

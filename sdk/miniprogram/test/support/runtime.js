@@ -43,7 +43,8 @@ class Device {
     this.takes = {}; // replacements of functions of wx
     this.pause = () => undefined; // before and after each call
     this.hurry = 1; // the factor by which the timeouts of the network, of 15 s and more, are shortened
-    this.frozen = undefined; // a set: timers of 10 s and more, which wait for elapse()
+    this.frozen = undefined; // a set: timers that wait for elapse()
+    this.freezes = 10000; // the shortest timers that do so
     this.network = () => Promise.reject(new Error('no network'));
     this.mint = user => Promise.resolve(`code-${user}-${crypto.randomUUID()}`);
     Object.assign(this, more);
@@ -62,7 +63,7 @@ class Device {
     });
   }
 
-  // Starts the app. bare: in a context of its own with only ECMAScript, wx and console.
+  // Starts the app. bare: in a context of its own with only ECMAScript, wx, timers and console.
   launch({ bare, without = [], options } = {}) {
     const app = { alive: true, events: [] };
     const wx = this.wx(app);
@@ -74,7 +75,7 @@ class Device {
     const timers = new Set();
     const start = (work, after) => {
       if (!app.alive) return undefined;
-      if (device.frozen && after >= 10000) {
+      if (device.frozen && after >= device.freezes) {
         const entry = { work, after, due: device.now() + after };
         device.frozen.add(entry);
         return entry;
@@ -88,7 +89,7 @@ class Device {
       clearTimeout(timer);
       timers.delete(timer);
     };
-    const globals = bare ? { wx, console } : { wx, console, setTimeout: start, clearTimeout: stop, Date: DeviceDate };
+    const globals = Object.assign({ wx, console, setTimeout: start, clearTimeout: stop }, bare ? {} : { Date: DeviceDate });
     const module = {};
     script.runInContext(vm.createContext(globals))(module);
     app.sdk = module.exports;
@@ -105,17 +106,18 @@ class Device {
 
   wx(app) {
     const device = this;
+    const end = (options, name, answer) => [options[name], options.complete].forEach(callback => { if (app.alive && callback) callback(answer); });
     // Answers asynchronously, like the real one, and only if the app was not killed.
     const slowly = work => options => {
       if (!app.alive) return;
       const run = () => (app.alive ? (device.takes[work.name] || work)(options) : undefined);
       Promise.resolve(device.pause()).then(run).then(async answer => { await device.pause(); return answer; }).then(
-        answer => { if (app.alive && options.success) options.success(Object.assign({ errMsg: work.name + ':ok' }, answer)); },
-        cause => { if (app.alive && options.fail && cause !== silence) options.fail({ errMsg: `${work.name}:fail ${cause.message}` }); },
+        answer => end(options, 'success', Object.assign({ errMsg: work.name + ':ok' }, answer)),
+        cause => cause === silence || end(options, 'fail', Object.assign({ errMsg: `${work.name}:fail ${cause.message}` }, cause.errno && { errno: cause.errno })),
       );
     };
     const inTurn = tenAtATime();
-    const supportsEncryption = options => { if (options.encrypt && device.version < '2.21.3') throw new Error('encrypt is unknown'); };
+    const supportsEncryption = options => { if (options.encrypt && device.version.localeCompare('2.21.3', 'en', { numeric: true }) < 0) throw new Error('encrypt is unknown'); };
     return {
       login: slowly(async function login() {
         device.logins++;
