@@ -116,6 +116,7 @@ func TestTerminatedConnectionsLoseNoAcknowledgedWrite(t *testing.T) {
 		require.Equal(t, session.Generation, found.Generation)
 	}
 	require.NoError(t, db.Close())
+	require.NoError(t, o.connection.Close(t.Context())) // its reader may have started meanwhile
 	goleak.VerifyNone(t, leaks)
 }
 
