@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -88,6 +90,35 @@ func TestRoundTripsOfLimits(t *testing.T) {
 	called := strings.Join(w.volatile.called(), " ") // the rest is for the session key
 	require.Equal(t, 2, strings.Count(called, "AllowAll"))
 	require.Equal(t, 1, strings.Count(called, "GiveBack"))
+}
+
+// TestWhatASignInGivesBackCostsNoRoundTrip: it is given back while the sign-in is counted.
+func TestWhatASignInGivesBackCostsNoRoundTrip(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	requireTokens(t, w.token(passwordForm("alice", testPassword))) // the network is known from now on
+	for name, test := range map[string]struct {
+		form   form
+		counts int // of the attempt and of the sign-in
+	}{"code": {w.wechatCode("alice"), 2}, "password": {passwordForm("alice", testPassword), 3}} {
+		var counts atomic.Int32
+		counted := make(chan struct{})
+		w.volatile.before = func(method string) {
+			switch {
+			case method == "AllowAll":
+				if int(counts.Add(1)) == test.counts {
+					close(counted)
+				}
+			case method == "GiveBack":
+				select {
+				case <-counted:
+				case <-time.After(20 * time.Second):
+					t.Errorf("%s: the sign-in is counted only after this", name)
+				}
+			}
+		}
+		requireTokens(t, w.token(test.form))
+	}
 }
 
 // TestProofsByCodeHaveABucketOfTheirOwn: a bad neighbor does not prevent them, and they are limited by user.

@@ -15,7 +15,15 @@ import (
 type breakable struct {
 	identity.Volatile
 	broken atomic.Bool
-	calls  lockedBuffer // the names of the methods that were called
+	calls  lockedBuffer        // the names of the methods that were called
+	before func(method string) // is called before AllowAll and GiveBack; nil: nothing
+}
+
+func (b *breakable) call(method string) {
+	_, _ = b.calls.Write([]byte(method + "\n"))
+	if b.before != nil {
+		b.before(method)
+	}
 }
 
 // called returns the names of the methods that were called since the last time.
@@ -61,7 +69,7 @@ func (b *breakable) PutIfAbsent(ctx context.Context, key string, value []byte, t
 }
 
 func (b *breakable) AllowAll(ctx context.Context, group string, rates ...identity.Rate) (time.Duration, int, error) {
-	_, _ = b.calls.Write([]byte("AllowAll\n"))
+	b.call("AllowAll")
 	if b.broken.Load() {
 		return 0, 0, errBroken
 	}
@@ -69,7 +77,7 @@ func (b *breakable) AllowAll(ctx context.Context, group string, rates ...identit
 }
 
 func (b *breakable) GiveBack(ctx context.Context, group string, rates ...identity.Rate) error {
-	_, _ = b.calls.Write([]byte("GiveBack\n"))
+	b.call("GiveBack")
 	if b.broken.Load() {
 		return errBroken
 	}

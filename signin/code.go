@@ -2,11 +2,13 @@ package signin
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
@@ -39,6 +41,8 @@ type Exchange struct {
 	Login    Login
 	At       time.Time // when the platform answered
 	Recalled bool      // an earlier request of a repeatable sign-in sent the code
+
+	uses *limits.Uses // to give back; nil if the code was not counted
 }
 
 // Exchange asks the platform who a code identifies. The code is used up even if Exchange returns an error; the error
@@ -62,7 +66,7 @@ func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat *id
 	if s.recall(ctx, repeat, &exchange) {
 		return exchange, nil
 	}
-	if exchange.Login, err = s.ask(ctx, r, app, code); err != nil {
+	if exchange.Login, exchange.uses, err = s.ask(ctx, r, app, code); err != nil {
 		return Exchange{}, err
 	}
 	exchange.At = s.now()
@@ -70,21 +74,22 @@ func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat *id
 	return exchange, nil
 }
 
-// ask sends a code to its platform. It counts rejected codes, but not those that cannot be the platform's.
-func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Code) (Login, error) {
+// ask sends a code to its platform. It counts rejected codes, but not those that cannot be the platform's. It returns
+// the uses that it has counted if the code is good.
+func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Code) (Login, *limits.Uses, error) {
 	if !wechat.PlausibleCode(code.Text) {
-		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, app, wechat.ErrBadCode)
+		return Login{}, nil, s.platformFailed(ctx, r.Client, code.Platform, app, wechat.ErrBadCode)
 	}
 	uses, err := s.countCode(ctx, r)
 	if err != nil {
-		return Login{}, err
+		return Login{}, nil, err
 	}
 	login, err := code.Platform.Exchange(ctx, app, code.Text)
-	s.judged(ctx, r, uses, err)
 	if err != nil {
-		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, app, err)
+		s.codeFailed(ctx, r, uses, err)
+		return Login{}, nil, s.platformFailed(ctx, r.Client, code.Platform, app, err)
 	}
-	return login, nil
+	return login, uses, nil
 }
 
 // Person returns the user that an exchange identified, who is created on the first sign-in. It returns
@@ -92,6 +97,9 @@ func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Cod
 //   - oauth.TooManyRequests if the user signs in too often,
 //   - oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Person(ctx context.Context, r Request, exchange Exchange) (Person, error) {
+	var counted sync.WaitGroup // beside the rest, which waits for the store once more
+	counted.Go(func() { s.codeSucceeded(ctx, r, exchange.uses) })
+	defer counted.Wait()
 	app, login := exchange.App, exchange.Login
 	account := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
 	user, created, err := s.accounts.FindOrCreateUser(ctx,

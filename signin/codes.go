@@ -15,8 +15,8 @@ import (
 const deviceFor = 48 * time.Hour
 
 // countCode counts a code before it is sent, so that invented codes do not use up the app's quota at the platform, or
-// rejects it with oauth.TooManyRequests. The caller gives the uses back unless the platform rejects the code: many
-// phones share an address. If the address has sent too many bad codes, a device from which a user has recently signed
+// rejects it with oauth.TooManyRequests. The caller calls codeFailed or codeSucceeded, which give the uses back unless
+// the platform rejects the code: many phones share an address. If the address has sent too many bad codes, a device from which a user has recently signed
 // in has a bucket of its own, so that a bad neighbor slows only new and failing callers. If the store fails, countCode
 // returns nil, since codes work without it.
 func (s *Service) countCode(ctx context.Context, r Request) (*limits.Uses, error) {
@@ -41,18 +41,24 @@ func (s *Service) countCode(ctx context.Context, r Request) (*limits.Uses, error
 	return &uses, nil
 }
 
-// judged gives the uses of a code back unless the platform rejected it, and remembers the device of a good one.
-func (s *Service) judged(ctx context.Context, r Request, uses *limits.Uses, err error) {
-	if errors.Is(err, wechat.ErrBadCode) {
+// codeFailed records a sample of rejected codes. If the platform failed for another reason, it gives the uses back.
+func (s *Service) codeFailed(ctx context.Context, r Request, uses *limits.Uses, err error) {
+	switch {
+	case errors.Is(err, wechat.ErrBadCode):
 		s.limiter.Record(ctx, r.device(), identity.Event{Kind: identity.EventSignInFailed, UserID: r.userID,
 			ClientID: r.Client.ID, Detail: "code"})
-		return
+	case uses != nil:
+		s.limiter.GiveBack(ctx, *uses)
 	}
+}
+
+// codeSucceeded gives the uses of a code back, and remembers the device of a sign-in.
+func (s *Service) codeSucceeded(ctx context.Context, r Request, uses *limits.Uses) {
 	if uses == nil {
 		return
 	}
 	s.limiter.GiveBack(ctx, *uses)
-	if err != nil || r.userID != "" {
+	if r.userID != "" {
 		return
 	}
 	if err := s.volatile.Put(context.WithoutCancel(ctx), r.device(), []byte{1}, deviceFor); err != nil {

@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -31,7 +32,9 @@ func (s *Service) Password(ctx context.Context, r Request, username, secret stri
 	if err != nil {
 		return identity.User{}, s.failed(ctx, attempt, r.Client.ID, err)
 	}
-	s.succeeded(ctx, attempt)
+	var counted sync.WaitGroup // beside the rest, which waits for the store once more
+	counted.Go(func() { s.succeeded(ctx, attempt) })
+	defer counted.Wait()
 	if err := s.checkDeletion(ctx, r, user); err != nil {
 		return identity.User{}, err
 	}

@@ -61,11 +61,12 @@ func (s *Service) ProveCode(ctx context.Context, user identity.User, clientID, a
 	// The client has not authenticated here, only its user has. So reject codes that pass through a browser, even if
 	// the client's record says that it is confidential.
 	client.Confidential = false
-	exchange, err := s.Exchange(ctx, Request{Client: client, Address: address, userID: user.ID},
-		Code{platform, appID, code}, nil)
+	r := Request{Client: client, Address: address, userID: user.ID}
+	exchange, err := s.Exchange(ctx, r, Code{platform, appID, code}, nil)
 	if err != nil {
 		return identity.ExternalIdentity{}, err
 	}
+	s.codeSucceeded(ctx, r, exchange.uses)
 	app, login := exchange.App, exchange.Login
 	key := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
 	if _, err := s.accounts.Find(ctx, key); err == nil { // the account's previous session key is now stale
