@@ -16,9 +16,9 @@ const deviceFor = 48 * time.Hour
 
 // countCode counts a code before it is sent, so that invented codes do not use up the app's quota at the platform, or
 // rejects it with oauth.TooManyRequests. The caller calls codeFailed or codeSucceeded, which give the uses back unless
-// the platform rejects the code: many phones share an address. If the address has sent too many bad codes, a device from which a user has recently signed
-// in has a bucket of its own, so that a bad neighbor slows only new and failing callers. If the store fails, countCode
-// returns nil, since codes work without it.
+// the platform rejects the code: many phones share an address. If the address has sent too many bad codes, a device
+// from which a user has recently signed in has a bucket of its own, so that a bad neighbor slows only new and failing
+// callers. If the store fails, countCode returns nil, since codes work without it.
 func (s *Service) countCode(ctx context.Context, r Request) (*limits.Uses, error) {
 	about := identity.Event{UserID: r.userID, ClientID: r.Client.ID}
 	uses := limits.ByAddress(limits.RejectedCodes, r.Address).About(about)

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/lingpai/lingpai/internal/spelling"
 )
 
 // UnknownKeyError means that there is no setting for a key or a variable, for example because it is misspelt.
@@ -77,30 +79,9 @@ func nearest(name string, known []string) (found string) {
 		}
 	}
 	for _, candidate := range known {
-		if d := distance(name, candidate); d < least {
+		if d := spelling.Distance(name, candidate); d < least {
 			found, least = candidate, d
 		}
 	}
 	return found
-}
-
-// distance returns how many bytes must be inserted, removed or replaced to make one text of another (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -24,9 +24,9 @@ func (db *DB) Sessions() *Sessions { return &Sessions{db} }
 // Open implements identity.Sessions.
 func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes,
 	limit int) (identity.Session, error) {
-	if err := storable(append(session.Resources, session.ID, session.UserID, session.ClientID, session.Scope,
-		session.Method, session.Device, session.Account.Platform, session.Account.App,
-		session.Account.Subject)...); err != nil {
+	if err := storable(session.ID, session.UserID, session.ClientID, session.Scope,
+		strings.Join(session.Resources, " "), session.Method, session.Device, session.Account.Platform,
+		session.Account.App, session.Account.Subject); err != nil {
 		return identity.Session{}, err
 	}
 	session.AuthTime = time.UnixMilli(session.AuthTime.UnixMilli())

@@ -3,6 +3,8 @@ package terminal
 import (
 	"slices"
 	"strings"
+
+	"github.com/lingpai/lingpai/internal/spelling"
 )
 
 // Closest returns the word that somebody who typed text most likely wanted, or "" if none is close: it begins with
@@ -13,7 +15,7 @@ func Closest(text string, words []string) string {
 	}
 	best, fewest := "", 3
 	for _, word := range words {
-		edits := distance(strings.ToLower(text), strings.ToLower(word))
+		edits := spelling.Distance(strings.ToLower(text), strings.ToLower(word))
 		if len(text) > 2 && strings.HasPrefix(word, text) {
 			edits = 0
 		}
@@ -22,25 +24,4 @@ func Closest(text string, words []string) string {
 		}
 	}
 	return best
-}
-
-// distance returns the Levenshtein distance of two texts, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for n := range row {
-		row[n] = n
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
