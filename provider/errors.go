@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/provider/bounds"
 )
 
 // documentation is the prefix of error_uri; the page has an entry for every error code, in English and Chinese.
@@ -23,10 +24,15 @@ func badRequest(description string) error { return oauth.NewError(oauth.InvalidR
 // errorWriter writes and logs errors for all endpoints.
 type errorWriter struct {
 	logger      *slog.Logger
-	unavailable *sampler
+	unavailable *bounds.Sampler
 }
 
-func newErrorWriter(logger *slog.Logger) errorWriter { return errorWriter{logger, &sampler{}} }
+// samplePeriod is how often lines about the same reason for 503 are logged: in an outage all requests fail alike.
+const samplePeriod = 10 * time.Second
+
+func newErrorWriter(logger *slog.Logger) errorWriter {
+	return errorWriter{logger, bounds.NewSampler(samplePeriod)}
+}
 
 // writeError logs an error and writes it as the response. Causes are logged and never sent to the caller.
 func (ew errorWriter) writeError(w http.ResponseWriter, r *http.Request, err error) {
@@ -51,7 +57,7 @@ func (ew errorWriter) logError(r *http.Request, e *oauth.Error) {
 	status, level, omitted := e.Code.Status(), slog.LevelInfo, 0
 	if status == http.StatusServiceUnavailable {
 		var through bool
-		if omitted, through = ew.unavailable.next(e.Description, time.Now()); !through {
+		if omitted, through = ew.unavailable.Next(e.Description, time.Now()); !through {
 			return
 		}
 	}

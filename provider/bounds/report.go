@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"time"
 )
 
@@ -31,31 +30,19 @@ type Report struct {
 	meter  Meter
 	logger *slog.Logger
 	now    func() time.Time
-	mutex  sync.Mutex
-	lines  map[string]reportLine
-}
-
-type reportLine struct {
-	logged time.Time
-	since  int // how many were shed since
+	lines  *Sampler
 }
 
 // NewReport returns a Report.
 func NewReport(meter Meter, logger *slog.Logger, now func() time.Time) *Report {
-	return &Report{meter: meter, logger: logger, now: now, lines: map[string]reportLine{}}
+	return &Report{meter: meter, logger: logger, now: now, lines: NewSampler(reportEvery)}
 }
 
 // shed counts one connection or body of a network, which may be unknown.
 func (r *Report) shed(resource, message string, network netip.Prefix) {
 	r.meter.Shed(resource)
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	line := r.lines[resource]
-	line.since++
-	if now := r.now(); line.logged.IsZero() || now.Sub(line.logged) >= reportEvery {
-		r.logger.LogAttrs(context.Background(), slog.LevelWarn, message, slog.Int("times", line.since),
+	if omitted, through := r.lines.Next(resource, r.now()); through {
+		r.logger.LogAttrs(context.Background(), slog.LevelWarn, message, slog.Int("times", omitted+1),
 			slog.String("last_network", network.String()))
-		line = reportLine{logged: now}
 	}
-	r.lines[resource] = line
 }

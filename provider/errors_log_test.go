@@ -6,37 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/oauth"
 )
-
-func TestSamplerLetsOneOfManyThrough(t *testing.T) {
-	t.Parallel()
-	var s sampler
-	start := time.Unix(0, 0)
-	omitted, through := s.next("a", start)
-	require.True(t, through)
-	require.Zero(t, omitted)
-	for range 3 {
-		_, through = s.next("a", start.Add(samplePeriod-1))
-		require.False(t, through)
-	}
-	_, through = s.next("b", start)
-	require.True(t, through, "another reason")
-	omitted, through = s.next("a", start.Add(samplePeriod))
-	require.True(t, through)
-	require.Equal(t, 3, omitted)
-	for n := range 10 * maxReasons {
-		s.next(strconv.Itoa(n), start)
-	}
-	require.LessOrEqual(t, len(s.seen), maxReasons)
-}
 
 // TestManyAnswers503AreOneLine: an outage does not fill the log. Other errors are logged each.
 func TestManyAnswers503AreOneLine(t *testing.T) {
