@@ -22,19 +22,19 @@ func TestMiniProgramWithAPI(t *testing.T) {
 	ready.Run("clients", "create", "customer", "--public", "--first-party", "--grant", "wechat_code", "--grant",
 		"refresh_token", "--app", ready.MiniProgram.AppID, "--audience", api, "--scope", "openid", "--scope", "profile",
 		"--scope", "api", "--scope", "account", "--scope", "phone", "--scope", "wechat.data")
-	startAPI(t, ready.Issuer, api)
+	startAPI(t, ready.Issuer, api, api)
 	out := runWithServer(t, node, ready, "api.js", "API="+api)
 	require.Contains(t, out, "ok both are renewed when they are old")
 }
 
 // startAPI builds and starts the API of testdata/api until the test ends.
-func startAPI(t *testing.T, issuer, url string) {
+func startAPI(t *testing.T, issuer, url, audience string) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "api")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
 	build.Dir = filepath.Join("testdata", "api")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	process := harness.Start(t, exec.Command(program, issuer, url))
+	process := harness.Start(t, exec.Command(program, issuer, url, audience))
 	harness.WaitFor(t, process, strings.TrimPrefix(url, "http://"))
 }

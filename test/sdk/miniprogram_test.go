@@ -41,13 +41,15 @@ func TestMiniProgramWithServer(t *testing.T) {
 	t.Parallel()
 	node := findNode(t)
 	ready := harness.StartDev(t, "LINGPAI_SESSION_REFRESH_GRACE=0s")
+	api := "http://127.0.0.1:" + harness.FreePort(t)
+	startAPI(t, ready.Issuer, api, harness.Audience)
 	for _, script := range []struct{ name, file, expected string }{
 		{"the demo: a rejected token, a kill, a theft, signing in again", "demo.js", "ok signs in again when asked to"},
 		{"a thief with a key, and one without", "thief.js", "ok a thief without a key has lost the session"},
 		{"the soak: no user loses a session and no call hangs", "soak.js", `"refreshes":`},
 	} {
 		t.Run(script.name, func(t *testing.T) {
-			require.Contains(t, runWithServer(t, node, ready, script.file), script.expected)
+			require.Contains(t, runWithServer(t, node, ready, script.file, "API="+api), script.expected)
 		})
 	}
 }

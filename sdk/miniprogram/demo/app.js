@@ -4,5 +4,6 @@ const platform = require('./platform')(config.simulator);
 
 App({
   platform,
-  auth: createAuth({ issuer: config.issuer, clientId: config.clientId, scope: 'openid profile phone', platform }),
+  config,
+  auth: createAuth({ issuer: config.issuer, clientId: config.clientId, scope: 'openid profile api phone account', platform }),
 });

@@ -13,6 +13,7 @@ const { send, server, claims, refresh } = require('./support/server');
 const { install } = require('../scripts/build');
 
 // The demo is built according to its README, but in a folder of this test.
+const api = process.env.API;
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'lingpai-demo-'));
 process.on('exit', () => fs.rmSync(root, { recursive: true, force: true }));
 fs.cpSync(path.join(__dirname, '..', 'demo'), root, { recursive: true });
@@ -22,7 +23,7 @@ class Phone extends Device {
   // Starts the demo like WeChat, and returns its page.
   start() {
     const life = { alive: true };
-    const config = { issuer: server.issuer, clientId: server.clientId, simulator: { url: server.simulator, appid: server.appid, user: this.wechatUser } };
+    const config = { api, issuer: server.issuer, clientId: server.clientId, simulator: { url: server.simulator, appid: server.appid, user: this.wechatUser } };
     const phone = this;
     class PhoneDate extends Date {
       static now() { return phone.now(); }
@@ -44,6 +45,7 @@ class Phone extends Device {
     page.data = Object.assign({}, page.data);
     page.setData = more => Object.assign(page.data, more);
     page.kill = () => { life.alive = false; };
+    page.auth = app.auth;
     return page;
   }
 }
@@ -55,7 +57,7 @@ const walk = async () => {
   const phone = new Phone({
     wechatUser: 'visitor-' + Date.now(),
     network: options => {
-      asked.push(options.url.replace(server.issuer, '').replace(server.simulator, ''));
+      asked.push(options.url.replace(server.issuer, '').replace(server.simulator, '').replace(api, 'api'));
       return send(options);
     },
   });
@@ -113,6 +115,18 @@ const walk = async () => {
   await step('requests a token for the issuer, and shows what it says of a phone number', () => page.phone({ detail: {} }),
     ['/_sim/phone_codes', '/token', '/wechat/phone']);
   assert.match(page.data.message, /over_budget/);
+
+  await step('calls the API and the issuer, each with a token of its own', async () => {
+    await page.orders();
+    assert.match(page.data.message, new RegExp(`"orders_of":"${sub}"`));
+    await page.sessions();
+    assert.match(page.data.message, new RegExp(`"current":true`));
+  }, ['api/orders', '/account/v1/sessions']);
+
+  await step('the API cannot use its token at the issuer', async () => {
+    const { data } = await page.auth.request({ url: api + '/abuse' });
+    assert.deepEqual(Object.values(data), Array(8).fill(403), JSON.stringify(data));
+  }, ['api/abuse']);
 
   await step('signs out, and stays so', async () => {
     await page.logout();

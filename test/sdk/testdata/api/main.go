@@ -1,5 +1,5 @@
 // Api is an API whose users' tokens sdk/verify checks. It also plays a dishonest API, which uses the tokens that it
-// receives at the issuer. Its arguments are the issuer and its own URL.
+// receives at the issuer. Its arguments are the issuer, its own URL and its audience.
 package main
 
 import (
@@ -16,9 +16,12 @@ import (
 )
 
 func main() {
-	issuer, self := os.Args[1], os.Args[2]
-	tokens, err := verify.New(context.Background(), issuer, self,
-		verify.WithResource(verify.Resource{Scopes: []string{"api"}}))
+	issuer, self, audience := os.Args[1], os.Args[2], os.Args[3]
+	var options []verify.Option
+	if audience == self {
+		options = append(options, verify.WithResource(verify.Resource{Scopes: []string{"api"}}))
+	}
+	tokens, err := verify.New(context.Background(), issuer, audience, options...)
 	if err != nil {
 		log.Fatal(err)
 	}

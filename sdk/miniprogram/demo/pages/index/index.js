@@ -1,4 +1,4 @@
-const { auth, platform } = getApp();
+const { auth, config, platform } = getApp();
 
 Page({
   data: { user: '', message: '', notice: '' },
@@ -26,6 +26,15 @@ Page({
 
   login() {
     return this.show(auth.login());
+  },
+
+  // The API and the issuer get different tokens of one session.
+  orders() {
+    return this.show(auth.request({ url: config.api + '/orders' }).then(answer => answer.data));
+  },
+
+  sessions() {
+    return this.show(auth.request({ url: config.issuer + '/account/v1/sessions' }).then(answer => answer.data));
   },
 
   logout() {
