@@ -20,6 +20,9 @@ func tokenInfo(client clients.Client, set tokens.Set) oauth2.TokenInfo {
 	if set.IDToken != "" {
 		extension.Set("id_token", set.IDToken)
 	}
+	if set.Scope == "" && set.Session.Scope != "" { // otherwise it would seem to be what was requested (RFC 6749 §5.1)
+		extension.Set("scope", "")
+	}
 	for name, notice := range set.Notices {
 		extension.Set(name, notice)
 	}

@@ -81,6 +81,18 @@ func TestOneTokenOneAudience(t *testing.T) {
 	}
 }
 
+// TestATokenWithoutScopeSaysSo: without the member, the scope would be what was requested (RFC 6749 §5.1).
+func TestATokenWithoutScopeSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	signIn := w.resourceForms(t)[oauth.GrantPassword]().with("scope", "openid", "resource", stockResource)
+	a := w.token(signIn)
+	requireTokens(t, a)
+	require.NotEmpty(t, a.text("id_token"))
+	require.Equal(t, "", a.members["scope"])
+	require.NotContains(t, claimsOf(t, a.text("access_token")), "scope")
+}
+
 // TestResourcesOfClientCredentials: there is no user and no session, and the rule is the same.
 func TestResourcesOfClientCredentials(t *testing.T) {
 	t.Parallel()
