@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -182,23 +183,61 @@ func TemporaryPostgreSQL(t testing.TB) *PostgreSQLServer {
 	return server
 }
 
+// Standby starts a hot standby for the test alone. From then on the server acknowledges a commit only once the standby
+// has it.
+func (s *PostgreSQLServer) Standby(t testing.TB) *PostgreSQLServer {
+	t.Helper()
+	standby, err := start("pg_basebackup", "--dbname", s.URL(), "--write-recovery-conf", "--checkpoint", "fast",
+		"--no-sync")
+	require.NoError(t, err)
+	t.Cleanup(standby.remove)
+	execute(t, s.URL(), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+	return standby
+}
+
+// Promote makes a standby the primary.
+func (s *PostgreSQLServer) Promote(t testing.TB) {
+	t.Helper()
+	execute(t, s.URL(), "SELECT pg_promote()")
+}
+
+// Demote restarts the server as a standby.
+func (s *PostgreSQLServer) Demote() error {
+	s.Stop()
+	if err := os.WriteFile(filepath.Join(s.data(), "standby.signal"), nil, 0o600); err != nil {
+		return err
+	}
+	return s.Start()
+}
+
 // startPostgreSQL starts a new server on loopback from the installed binaries. The caller removes it.
 func startPostgreSQL() (*PostgreSQLServer, error) {
+	return start("initdb", "--username", "postgres", "--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale",
+		"C")
+}
+
+// start starts a server from what a program of PostgreSQL writes into its folder.
+func start(program string, arguments ...string) (*PostgreSQLServer, error) {
 	initdb := installed("initdb", "/usr/lib/postgresql/*/bin")
 	if initdb == "" {
 		return nil, exec.ErrNotFound
 	}
+	initdb, err := filepath.EvalSymlinks(initdb) // PATH may have a link to it, and none to other programs
+	if err != nil {
+		return nil, err
+	}
+	binaries := filepath.Dir(initdb)
 	folder, err := os.MkdirTemp("", "lingpai-postgres-")
 	if err != nil {
 		return nil, err
 	}
-	s := &PostgreSQLServer{folder: folder, binary: filepath.Join(filepath.Dir(initdb), "postgres")}
+	s := &PostgreSQLServer{folder: folder, binary: filepath.Join(binaries, "postgres")}
 	if s.port, err = freePort(); err == nil {
 		err = giveToNobody(folder)
 	}
 	if err == nil {
-		create := unprivileged(exec.Command(initdb, "--pgdata", s.data(), "--username", "postgres", "--auth",
-			"trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"))
+		create := unprivileged(exec.Command(filepath.Join(binaries, program),
+			append(arguments, "--pgdata", s.data())...))
 		create.Dir = folder
 		if out, failure := create.CombinedOutput(); failure != nil {
 			err = fmt.Errorf("%w: %s", failure, out)
@@ -216,20 +255,27 @@ func startPostgreSQL() (*PostgreSQLServer, error) {
 
 func (s *PostgreSQLServer) data() string { return filepath.Join(s.folder, "data") }
 
+// Addr returns the server's address, HOST:PORT.
+func (s *PostgreSQLServer) Addr() string { return "127.0.0.1:" + s.port }
+
+// Socket returns the folder and the port that name the server's Unix socket.
+func (s *PostgreSQLServer) Socket() (folder, port string) { return s.folder, s.port }
+
 // URL returns the URL of the database that every server has.
 func (s *PostgreSQLServer) URL() string {
-	return "postgres://postgres@127.0.0.1:" + s.port + "/postgres?sslmode=disable"
+	return "postgres://postgres@" + s.Addr() + "/postgres?sslmode=disable"
 }
 
 // Start starts the server and waits until it accepts connections.
 func (s *PostgreSQLServer) Start() error {
-	s.running = unprivileged(exec.Command(s.binary, "-D", s.data(), "-p", s.port, "-c",
-		"listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+	command := unprivileged(exec.Command(s.binary, "-D", s.data(), "-p", s.port, "-c",
+		"listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+s.folder,
 		"-c", "logging_collector=off"))
-	s.running.Dir = s.folder
-	if err := s.running.Start(); err != nil {
+	command.Dir = s.folder
+	if err := command.Start(); err != nil {
 		return err
 	}
+	s.running = command
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if postgresAnswers(s.URL()) {
 			return nil
@@ -244,6 +290,13 @@ func (s *PostgreSQLServer) Stop() {
 		return
 	}
 	_ = s.running.Process.Signal(os.Interrupt) // "fast" shutdown: connections are ended, committed data is kept
+	_ = s.running.Wait()
+	s.running = nil
+}
+
+// Kill ends the server as a crash would.
+func (s *PostgreSQLServer) Kill() {
+	_ = s.running.Process.Signal(syscall.SIGQUIT) // "immediate" shutdown: nothing more is written
 	_ = s.running.Wait()
 	s.running = nil
 }
