@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
+	"github.com/lingpai/lingpai/storage/sql/pgurl"
 )
 
 // Settings are all parsed settings. [Defaults] returns the default values.
@@ -94,9 +94,9 @@ func (s Settings) DatabaseName() string {
 	if file := s.DatabaseFile(); file != "" {
 		return file
 	}
-	u, err := url.Parse(s.DatabaseURL.Reveal())
+	config, err := pgurl.Parse(s.DatabaseURL.Reveal())
 	if err != nil {
 		return "PostgreSQL"
 	}
-	return "PostgreSQL at " + u.Host + u.Path
+	return pgurl.Name(config)
 }

@@ -53,6 +53,14 @@ func TestDefaultsAreAllowed(t *testing.T) {
 	require.Equal(t, Defaults(), c)
 }
 
+func TestTheDatabaseIsNamedByWhereItIs(t *testing.T) {
+	c := Defaults()
+	require.Equal(t, "lingpai.db", c.DatabaseName())
+	c.DatabaseURL = "postgres://u:secret@[::1]:1,localhost:2/db?host=/run/x,localhost"
+	require.Empty(t, c.DatabaseFile())
+	require.Equal(t, "PostgreSQL at /run/x/.s.PGSQL.1, localhost:2 (database db)", c.DatabaseName())
+}
+
 func TestLimitsAreOverridden(t *testing.T) {
 	c, err := parsed(t, "--limits-overrides", "sign_ins=100/1h, phone_numbers=0/24h", "--account-registrations", "7")
 	require.NoError(t, err)

@@ -4,10 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net/netip"
-	"net/url"
-	"os"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/storage/sql/pgurl"
 )
 
 // DefaultConnections to PostgreSQL are enough for a process on a few cores: a refresh uses one for two short
@@ -23,55 +22,23 @@ const DefaultConnections = 10
 
 const (
 	defaultTimeout     = 5 * time.Second  // for a statement or a transaction, including the wait for a connection
-	connectTimeout     = 3 * time.Second  // for a new connection, unless the URL has connect_timeout
+	connectTimeout     = 3 * time.Second  // for trying all hosts of the URL, unless it has connect_timeout
 	connectionLifetime = 30 * time.Minute // so that connections reach another server after a failover
 )
 
-// parsePostgreSQL parses a URL. It does not return pgx's errors, which would quote the URL.
+// parsePostgreSQL parses a URL; see [pgurl.Parse].
 func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
-	u, err := url.Parse(databaseURL)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" || len(u.Path) < 2 {
-		return nil, errURL
+	config, err := pgurl.Parse(databaseURL)
+	if errors.Is(err, pgurl.ErrScheme) {
+		return nil, fmt.Errorf("%w: %w", errURL, err)
 	}
-	if misread(databaseURL, u) {
-		return nil, errRawPassword
-	}
-	if !u.Query().Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !onThisMachine(u.Hostname()) {
-		return nil, errUnprotected // otherwise the driver would do without TLS if a server does not offer it
-	}
-	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
-		return nil, errors.Join(errors.New(
-			"PostgreSQL's driver does not understand the URL, or cannot read a file that it names"), errURL)
+		return nil, err
 	}
 	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
+		config.ConnectTimeout = connectTimeout / time.Duration(len(pgurl.Addresses(config)))
 	}
 	return config, nil
-}
-
-// misread reports whether a part of the password probably became another part of the URL, which would be shown. The
-// driver ends the password at the first @, unlike net/url.
-func misread(databaseURL string, u *url.URL) bool {
-	_, rest, _ := strings.Cut(databaseURL, "://")
-	authority, _, _ := strings.Cut(strings.NewReplacer("?", "/", "#", "/").Replace(rest), "/")
-	for name := range u.Query() {
-		if strings.Contains(name, "@") {
-			return true
-		}
-	}
-	return strings.Count(authority, "@") > 1 || strings.Contains(u.Path, "@") || u.Fragment != ""
-}
-
-var errRawPassword = errors.New("the URL has more than one @, or a #: in the password, write what is not a letter or " +
-	"a digit as %XX, such as %40 for @ and %2F for /")
-
-var errUnprotected = errors.New("the URL does not say how the connection is protected: add " +
-	"sslmode=verify-full; use sslmode=disable only in private networks")
-
-func onThisMachine(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 // newPostgreSQL creates the one pool. It does not connect.

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,8 @@ const password = "hunter2"
 // TestInvalidURLsOfPostgreSQLAreRejected without repeating the URL in the error.
 func TestInvalidURLsOfPostgreSQLAreRejected(t *testing.T) {
 	secret := "u:" + password + "@"
-	for _, url := range []string{
-		"postgres://", "postgres:", "postgresql", "postgres://" + secret + "/db", "postgres://" + secret + "host",
+	for _, database := range []string{
+		"postgres://", "postgres:", "postgresql", "postgres://" + secret + "host",
 		"postgres://" + secret + "host/",
 		"postgres://" + secret + "host:port/db", "postgres://" + secret + "host:99999999/db",
 		"postgres://" + secret + "host/db?sslmode=" + password,
@@ -30,25 +31,46 @@ func TestInvalidURLsOfPostgreSQLAreRejected(t *testing.T) {
 			password + " dbname=db",
 		" postgres://" + secret + "host/db", "postgres://" + secret + "ho st/db", "postgres://" + secret + "[::1/db",
 		"postgres://" + secret + "db.example.com/db", // without TLS if a server asks for it
+		"postgres://" + secret + "localhost/db?host=db.example.com",
+		"postgres://" + secret + "localhost,db.example.com/db",
 		"postgres://u:1/" + secret + "localhost/db", "postgres://u:1/d?" + secret + "localhost/db",
 		"postgres://u:1/d#" + secret + "localhost/db", "postgres://u:p@" + password + "@localhost/db",
 		"postgres://u:p@" + password + "@127.0.0.1:1/db", "postgres://u:" + password + "@@localhost",
 	} {
-		require.Error(t, CheckURL(url), url)
-		require.NotContains(t, CheckURL(url).Error(), password, url)
-		_, err := Open(t.Context(), Options{URL: url})
-		require.Error(t, err, url)
+		require.Error(t, CheckURL(database), database)
+		require.NotContains(t, CheckURL(database).Error(), password, database)
+		_, err := Open(t.Context(), Options{URL: database})
+		require.Error(t, err, database)
 		require.NotContains(t, err.Error(), password)
 	}
-	for _, url := range []string{
+	for _, database := range []string{
 		"postgres://" + secret + "127.0.0.1/db",
 		"postgres://u:p%40" + password + "@localhost/db?application_name=u@db",
 		"postgresql://localhost:5433/db", "postgres://" + secret + "[::1]/db",
 		"postgres://" + secret + "host/db?sslmode=verify-full", "postgres://" + secret + "host/db?sslmode=disable",
 		"postgres://" + secret + "a:5432,b:5433/db?target_session_attrs=read-write&sslmode=verify-ca",
 		"postgres://localhost/db?search_path=own&default_query_exec_mode=exec",
+		"postgres://" + secret + "/db", "postgres://" + secret + "%2Frun/db", "postgres:///db?host=/run",
 	} {
-		require.NoError(t, CheckURL(url), url)
+		require.NoError(t, CheckURL(database), database)
+	}
+}
+
+// TestUnixSockets connects to a real one by each spelling that libpq documents.
+func TestUnixSockets(t *testing.T) {
+	t.Parallel()
+	server := dbtest.TemporaryPostgreSQL(t)
+	folder, port := server.Socket()
+	for _, database := range []string{
+		"postgres:///postgres?user=postgres&host=" + folder + "&port=" + port,
+		"postgres://postgres@/postgres?host=" + url.QueryEscape(folder) + "&port=" + port,
+		"postgresql://postgres@" + url.QueryEscape(folder) + ":" + port + "/postgres",
+		"postgres://postgres@db.example.com:1/postgres?host=" + folder + "&port=" + port,
+		"postgres://postgres@" + url.QueryEscape(folder+"/missing") + "," + url.QueryEscape(folder) +
+			"/postgres?port=" + port,
+	} {
+		db := openURL(t, database, 1)
+		onEveryConnection(t, db, "DO $$ BEGIN ASSERT inet_client_addr() IS NULL; END $$")
 	}
 }
 

@@ -6,21 +6,34 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/storage/sql/pgurl"
+)
+
+const (
+	unencrypted = "the connection may be unencrypted: others on the network could read the password and all data"
+	unverified  = "the server's certificate is not verified: others could impersonate it"
 )
 
 // unprotected returns how others could read the connection to a server or impersonate it, or "" if they cannot or if
 // the connection does not leave this machine.
 func unprotected(server identity.Secret) string {
-	u, err := url.Parse(server.Reveal())
-	if err != nil || u.Host == "" || settings.IsLoopback(u.Hostname()) {
+	if config, err := pgurl.Parse(server.Reveal()); err == nil {
+		switch {
+		case !pgurl.Encrypted(config):
+			return unencrypted
+		case !pgurl.Verified(config):
+			return unverified
+		}
 		return ""
 	}
-	mode := u.Query().Get("sslmode")
+	u, err := url.Parse(server.Reveal())
 	switch {
-	case u.Scheme == "redis", mode == "disable", mode == "allow", mode == "prefer":
-		return "the connection may be unencrypted: others on the network could read the password and all data"
-	case u.Query().Get("skip_verify") == "true", mode == "require":
-		return "the server's certificate is not verified: others could impersonate it"
+	case err != nil || u.Host == "" || settings.IsLoopback(u.Hostname()):
+		return ""
+	case u.Scheme == "redis":
+		return unencrypted
+	case u.Query().Get("skip_verify") == "true":
+		return unverified
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/sql/pgurl"
 )
 
 // The statuses of findings.
@@ -114,14 +115,24 @@ func hiding(secrets ...identity.Secret) *strings.Replacer {
 		if text := secret.Reveal(); !strings.HasPrefix(text, "sqlite:") { // the path of a file is no secret
 			hide(text)
 		}
-		if u, err := url.Parse(secret.Reveal()); err == nil {
-			password, _ := u.User.Password()
-			for _, word := range append(u.Query()["password"], password) {
-				hide(word)
-				hide(url.QueryEscape(word))
-				hide(url.PathEscape(word))
-			}
+		for _, word := range passwords(secret.Reveal()) {
+			hide(word)
+			hide(url.QueryEscape(word))
+			hide(url.PathEscape(word))
 		}
 	}
 	return strings.NewReplacer(pairs...)
+}
+
+// passwords returns the passwords in a URL.
+func passwords(text string) []string {
+	if config, err := pgurl.Parse(text); err == nil {
+		return []string{config.Password}
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil
+	}
+	password, _ := u.User.Password()
+	return append(u.Query()["password"], password)
 }

@@ -19,6 +19,8 @@ func TestASecretThatALibraryQuotesIsMasked(t *testing.T) {
 	d := examination(t)
 	d.report.secrets = hiding("postgres://user:hidden%20one@h/d", "redis://h?password=hidden-two",
 		"sqlite:lingpai.db", "redis://:pw@h", "")
+	several := hiding("postgres://user:hidden@[::1]:1,[::2]:2/d?sslmode=disable")
+	require.Equal(t, "no password ***", several.Replace("no password hidden"))
 	text := d.report.words(errors.New("cannot connect as user:hidden one (hidden%20one, hidden+one) with " +
 		"hidden-two to sqlite:lingpai.db: no pwd"))
 	require.Equal(t, "cannot connect as user:*** (***, ***) with *** to sqlite:lingpai.db: no pwd", text)
