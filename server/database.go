@@ -19,7 +19,8 @@ const CheckDatabaseURL = "check database.url (LINGPAI_DATABASE_URL)"
 func OpenDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	database, err := ConnectDatabase(ctx, s)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be opened: %w\n%s", s.DatabaseName(), err, DatabaseAdvice(s.DatabaseFile()))
+		return nil, fmt.Errorf("%s cannot be opened: %w\n%s", s.DatabaseName(), err,
+			DatabaseAdvice(s.DatabaseFile(), err))
 	}
 	return database, nil
 }
@@ -61,9 +62,22 @@ func OpenMigratedDatabase(ctx context.Context, s settings.Settings) (*sql.DB, er
 	return database, nil
 }
 
+// checkOf returns what [Stores.CheckDatabase] is for a database.
+func checkOf(database *sql.DB) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := database.Schema().Check(ctx); err != nil {
+			return err
+		}
+		return database.CheckWritable(ctx)
+	}
+}
+
 // DatabaseAdvice returns advice for the operator if a database cannot be opened; file is its path, or empty for
 // PostgreSQL.
-func DatabaseAdvice(file string) string {
+func DatabaseAdvice(file string, err error) string {
+	if _, advice := sql.Explain(err); advice != "" {
+		return advice
+	}
 	if file != "" {
 		return CheckDatabaseURL + ", and that the user running this command can read and write the file and its folder"
 	}

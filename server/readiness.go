@@ -8,18 +8,21 @@ import (
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// readiness returns the readiness checks: the database answers and has the required schema. A Redis that does not
-// answer is only noted: it is down for all replicas, and most requests work without it. The signing backend is noted
-// too; the check fails if the keys could not be read for so long that other servers may sign with one that is unknown
-// here.
-func readiness(s settings.Settings, checkSchema func(context.Context) error, volatile identity.Volatile,
+// readiness returns the readiness checks: the database answers, has the required schema and can be written. A Redis
+// that does not answer is only noted: it is down for all replicas, and most requests work without it. The signing
+// backend is noted too; the check fails if the keys could not be read for so long that other servers may sign with one
+// that is unknown here.
+func readiness(s settings.Settings, checkDatabase func(context.Context) error, volatile identity.Volatile,
 	signer backend) func(context.Context) []provider.ReadyCheck {
 	return func(ctx context.Context) []provider.ReadyCheck {
 		redis := make(chan error, 1)
 		go func() { redis <- ping(ctx, volatile) }() // concurrently, since the database may take all the time
-		checks := []provider.ReadyCheck{{Name: "database", OK: checkSchema(ctx) == nil}, signatures(s, signer)}
+		failure := checkDatabase(ctx)
+		found, _ := sql.Explain(failure)
+		checks := []provider.ReadyCheck{{Name: "database", OK: failure == nil, Note: found}, signatures(s, signer)}
 		if err := <-redis; s.RedisURL != "" {
 			check := provider.ReadyCheck{Name: "redis", OK: true}
 			if err != nil {

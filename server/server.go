@@ -61,9 +61,9 @@ type Stores struct {
 	Sessions  identity.Sessions
 	Events    identity.Events
 	Keys      keys.Store
-	// CheckSchema returns an error if the database does not answer or does not have the required schema. Only
-	// readiness calls it.
-	CheckSchema func(context.Context) error
+	// CheckDatabase returns an error if the database does not answer, does not have the required schema or cannot be
+	// written. Only readiness calls it.
+	CheckDatabase func(context.Context) error
 }
 
 // StoresOf returns the stores of a migrated database.
@@ -72,7 +72,7 @@ func StoresOf(database *sql.DB) Stores {
 		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(),
 		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
-		Keys: database.Keys(), CheckSchema: database.Schema().Check,
+		Keys: database.Keys(), CheckDatabase: checkOf(database),
 	}
 }
 

@@ -182,7 +182,7 @@ func (w wiring) bound(metrics *telemetry.Metrics) {
 func (w wiring) handler(s services) (http.Handler, error) {
 	ready := w.config.Ready
 	if ready == nil {
-		ready = readiness(w.config.Settings, w.config.Stores.CheckSchema, w.config.Volatile, w.config.Keys)
+		ready = readiness(w.config.Settings, w.config.Stores.CheckDatabase, w.config.Volatile, w.config.Keys)
 	}
 	var observe func(route string, next http.Handler) http.Handler
 	if w.config.Settings.MetricsAddr != "" {

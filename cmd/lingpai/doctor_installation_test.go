@@ -117,6 +117,17 @@ func TestDoctorLooksAtPostgreSQL(t *testing.T) {
 	requireFinding(t, findings, "redis", statusWarning, "redis.url is empty", "LINGPAI_REDIS_URL")
 	requireFinding(t, findings, "clock", statusOK, "this machine's clock agrees with the clock of the database", "")
 
+	server.RejectWrites(t, true)
+	requireFinding(t, o.examined(), "database", statusFault, "is read-only: default_transaction_read_only is on",
+		"target_session_attrs=read-write")
+	requireFinding(t, o.with("LINGPAI_DATABASE_URL="+server.URL()+"&target_session_attrs=read-write").examined(),
+		"database", statusFault, "cannot be opened", "turn default_transaction_read_only off")
+	server.RejectWrites(t, false)
+	socket, port := server.Socket()
+	local := "postgres://postgres@/postgres?host=" + socket + "&port=" + port
+	requireFinding(t, o.with("LINGPAI_DATABASE_URL="+local).examined(), "database", statusOK,
+		"PostgreSQL at "+socket+"/.s.PGSQL."+port+" (database postgres) answers", "")
+
 	findings = o.with("LINGPAI_DATABASE_URL=" + withClockAhead(t, server.URL())).examined()
 	requireFinding(t, findings, "clock", statusFault, "clock is 2m0s behind the clock of the database", "NTP")
 	server.Stop()

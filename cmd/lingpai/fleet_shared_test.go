@@ -129,15 +129,19 @@ func TestRedisGone(t *testing.T) {
 }
 
 // TestPostgreSQLGone: all requests are answered with "try again later" in bounded time, nothing is left half done, and
-// everything recovers without a restart.
+// everything recovers without a restart. A PostgreSQL that rejects writes has the same effect.
 func TestPostgreSQLGone(t *testing.T) {
 	t.Parallel()
 	f, postgres, _ := onOwnServers(t)
 	for name, fault := range map[string]struct {
 		begin func()
 		end   func() error
+		note  string // of /readyz
 	}{
-		"stopped": {postgres.Stop, postgres.Start},
+		"stopped": {postgres.Stop, postgres.Start, ""},
+		"read-only": {func() { postgres.RejectWrites(t, true) },
+			func() error { postgres.RejectWrites(t, false); return nil },
+			"read-only: default_transaction_read_only is on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refresh, err := f.ask("", "grant_type", "wechat_code", "code", f.code("alice"))
@@ -154,7 +158,9 @@ func TestPostgreSQLGone(t *testing.T) {
 				}
 				require.Less(t, time.Since(began), 2*patience)
 				require.Equal(t, http.StatusOK, get(t, "http://"+r.addr+"/.well-known/jwks.json").status)
-				require.Equal(t, http.StatusServiceUnavailable, get(t, "http://"+r.addr+"/readyz").status)
+				ready := get(t, "http://"+r.addr+"/readyz")
+				require.Equal(t, http.StatusServiceUnavailable, ready.status)
+				require.Contains(t, fmt.Sprint(ready.members["checks"]), fault.note)
 			}
 			require.NoError(t, fault.end())
 			_, err = f.ask("", "grant_type", "refresh_token", "refresh_token", refresh)

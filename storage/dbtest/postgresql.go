@@ -210,6 +210,22 @@ func (s *PostgreSQLServer) Demote() error {
 	return s.Start()
 }
 
+// RejectWrites makes the server reject writes, or accept them again, and waits until all connections are told.
+func (s *PostgreSQLServer) RejectWrites(t testing.TB, reject bool) {
+	t.Helper()
+	execute(t, s.URL(), fmt.Sprintf("ALTER SYSTEM SET default_transaction_read_only = %t", reject),
+		"SELECT pg_reload_conf()")
+	require.Eventually(t, func() bool {
+		connection, err := pgx.Connect(t.Context(), s.URL())
+		require.NoError(t, err)
+		defer connection.Close(t.Context())
+		var rejected bool
+		require.NoError(t, connection.QueryRow(t.Context(),
+			"SELECT current_setting('default_transaction_read_only') = 'on'").Scan(&rejected))
+		return rejected == reject
+	}, time.Minute, 10*time.Millisecond)
+}
+
 // startPostgreSQL starts a new server on loopback from the installed binaries. The caller removes it.
 func startPostgreSQL() (*PostgreSQLServer, error) {
 	return start("initdb", "--username", "postgres", "--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale",

@@ -33,6 +33,7 @@ type DB struct {
 	now         func() time.Time // nil: the clock of the database
 	timeout     time.Duration    // of a statement or a transaction; 0: none, since SQLite waits for no server
 	logger      *slog.Logger
+	primary     *primary // PostgreSQL only
 }
 
 // LogTo sets where errors are logged that do not fail a call; the default is nowhere. Call it before using the stores.
@@ -107,7 +108,7 @@ func closePool(pool *gorm.DB) error {
 
 // Ping returns an error unless the database responds.
 func (db *DB) Ping(ctx context.Context) error {
-	ctx, cancel, err := db.withTimeout(ctx)
+	ctx, cancel, err := withTimeout(ctx, db.timeout)
 	if err != nil {
 		return err
 	}
@@ -117,6 +118,17 @@ func (db *DB) Ping(ctx context.Context) error {
 		return err
 	}
 	return connections.PingContext(ctx)
+}
+
+// ErrReadOnly means that the database cannot be written. An error that wraps it says why.
+var ErrReadOnly = errors.New("read-only")
+
+// CheckWritable returns an ErrReadOnly if the database cannot be written.
+func (db *DB) CheckWritable(ctx context.Context) error {
+	if db.primary == nil {
+		return nil
+	}
+	return db.primary.check(ctx)
 }
 
 // settings returns gorm's configuration: single statements run without an explicit transaction, and values never

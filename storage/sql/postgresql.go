@@ -3,8 +3,10 @@ package sql
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,8 +49,10 @@ func newPostgreSQL(options Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.AfterConnect = setConnection
-	pool := stdlib.OpenDB(*config)
+	db := &DB{dialect: dialectPostgreSQL, timeout: defaultTimeout}
+	db.primary = &primary{db: db}
+	watched := db.primary.watch(config)
+	pool := stdlib.OpenDB(*config, watched)
 	connections := options.Connections
 	if connections <= 0 {
 		connections = DefaultConnections
@@ -56,7 +60,6 @@ func newPostgreSQL(options Options) (*DB, error) {
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxLifetime(connectionLifetime)
-	db := &DB{dialect: dialectPostgreSQL, timeout: defaultTimeout}
 	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: timeoutPool{pool, db}, WithoutReturning: true}),
 		settings())
 	db.write = db.read
@@ -69,9 +72,99 @@ func newPostgreSQL(options Options) (*DB, error) {
 const connectionSettings = "SET default_transaction_isolation = 'read committed'; SET " +
 	"idle_in_transaction_session_timeout = '10s'"
 
-func setConnection(ctx context.Context, connection *pgconn.PgConn) error {
-	_, err := connection.Exec(ctx, connectionSettings).ReadAll()
-	return err
+// readOnlyTransaction is a SQLSTATE (PostgreSQL documentation, appendix A).
+const readOnlyTransaction = "25006"
+
+const readOnlyAdvice = "let database.url (LINGPAI_DATABASE_URL) lead to the primary; if it names several hosts, add " +
+	"target_session_attrs=read-write; if the server is the primary, turn default_transaction_read_only off"
+
+// Explain returns what an error of a database means and what an operator can do about it, or "" if that is unknown.
+func Explain(err error) (found, advice string) {
+	failure, _ := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case errors.Is(err, ErrReadOnly):
+		return err.Error(), readOnlyAdvice
+	case errors.Is(err, pgconn.ErrReadOnlyConnection), errors.Is(err, pgconn.ErrStandbyConnection),
+		failure != nil && failure.Code == readOnlyTransaction:
+		return ErrReadOnly.Error() + ": PostgreSQL accepts no writes", readOnlyAdvice
+	}
+	return "", ""
+}
+
+// primary follows the server that accepts writes, which is another one after a failover.
+type primary struct {
+	db               *DB
+	generation       atomic.Int64 // of the connections: older ones are closed instead of being used again
+	renewed, advised pace
+}
+
+const (
+	renewPeriod  = time.Second      // so that a server that stays read-only is not flooded with new connections
+	advisePeriod = 10 * time.Second // between lines in the log
+)
+
+// generationKey is the name of a connection's generation among its custom data.
+const generationKey = "generation"
+
+// watch prepares each connection and observes the errors that it receives.
+func (p *primary) watch(config *pgx.ConnConfig) stdlib.OptionOpenDB {
+	config.AfterConnect = func(ctx context.Context, connection *pgconn.PgConn) error {
+		connection.CustomData()[generationKey] = p.generation.Load()
+		_, err := connection.Exec(ctx, connectionSettings).ReadAll()
+		return err
+	}
+	usable := config.OnPgError
+	config.OnPgError = func(connection *pgconn.PgConn, failure *pgconn.PgError) bool {
+		p.observe(failure)
+		return usable(connection, failure)
+	}
+	return stdlib.OptionResetSession(func(_ context.Context, connection *pgx.Conn) error {
+		if connection.PgConn().CustomData()[generationKey] != p.generation.Load() {
+			return driver.ErrBadConn
+		}
+		return nil
+	})
+}
+
+// observe replaces the connections if the server is read-only, and logs what an operator should know.
+func (p *primary) observe(failure *pgconn.PgError) {
+	if failure.Code == readOnlyTransaction {
+		p.renew()
+	}
+	if found, advice := Explain(failure); found != "" && p.advised.next(advisePeriod) {
+		p.db.logger.Error(found, "error", failure.Error(), "to_do", advice)
+	}
+}
+
+// renew lets new connections replace all existing ones. Those to a server that became read-only would last, although
+// its name or address may lead to another one since.
+func (p *primary) renew() {
+	if p.renewed.next(renewPeriod) {
+		p.generation.Add(1)
+	}
+}
+
+// check returns an ErrReadOnly if the server rejects writes. It also renews the connections, since nobody else does
+// while nothing is written.
+func (p *primary) check(ctx context.Context) error {
+	var reason string
+	err := one(p.db.read.WithContext(ctx).Raw("SELECT CASE WHEN pg_is_in_recovery() THEN 'the server is a standby' "+
+		"WHEN current_setting('transaction_read_only') = 'on' THEN 'default_transaction_read_only is on' ELSE '' END"),
+		&reason)
+	if err != nil || reason == "" {
+		return err
+	}
+	p.renew()
+	return fmt.Errorf("%w: %s", ErrReadOnly, reason)
+}
+
+// pace lets something happen once in a period.
+type pace struct{ last atomic.Int64 }
+
+// next reports whether the last time that it returned true was at least a period ago.
+func (p *pace) next(period time.Duration) bool {
+	now, last := time.Now().UnixNano(), p.last.Load()
+	return now-last >= int64(period) && p.last.CompareAndSwap(last, now)
 }
 
 // timeoutPool limits the duration of gorm's single statements, and retries those that the database rolled back.
@@ -101,7 +194,7 @@ func (p timeoutPool) ExecContext(ctx context.Context, statement string, values .
 
 // QueryContext implements gorm.ConnPool.
 func (p timeoutPool) QueryContext(ctx context.Context, statement string, values ...any) (rows *sql.Rows, err error) {
-	ctx, cancel, err := p.db.withTimeout(ctx)
+	ctx, cancel, err := withTimeout(ctx, p.db.timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +208,7 @@ func (p timeoutPool) QueryContext(ctx context.Context, statement string, values 
 
 // QueryRowContext implements gorm.ConnPool.
 func (p timeoutPool) QueryRowContext(ctx context.Context, statement string, values ...any) *sql.Row {
-	if bounded, cancel, err := p.db.withTimeout(ctx); err == nil {
+	if bounded, cancel, err := withTimeout(ctx, p.db.timeout); err == nil {
 		context.AfterFunc(bounded, cancel)
 		ctx = bounded
 	}

@@ -18,10 +18,10 @@ import (
 // server. It can drop responses, and stop forwarding.
 type proxy struct {
 	listener net.Listener
-	server   string
 	silence  sync.RWMutex // while it is locked, nothing is forwarded
 
 	mutex       sync.Mutex
+	server      string
 	connections int
 	statements  []string
 	refusals    []string                    // SQLSTATEs
@@ -52,10 +52,27 @@ func (w *proxy) listen() {
 	}
 }
 
+// lead sets where new connections are forwarded to.
+func (w *proxy) lead(server string) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.server = server
+}
+
+// count returns how many connections were made.
+func (w *proxy) count() int {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.connections
+}
+
 // serve forwards one connection.
 func (w *proxy) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", w.server)
+	w.mutex.Lock()
+	address := w.server
+	w.mutex.Unlock()
+	server, err := net.Dial("tcp", address)
 	if err != nil {
 		return
 	}

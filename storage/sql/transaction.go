@@ -41,7 +41,7 @@ func (db *DB) isolated(ctx context.Context, pool *gorm.DB, level sql.IsolationLe
 
 // withRetries runs do within the timeout, and again if the database rolled it back.
 func (db *DB) withRetries(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel, err := db.withTimeout(ctx)
+	ctx, cancel, err := withTimeout(ctx, db.timeout)
 	if err != nil {
 		return err
 	}
@@ -73,14 +73,14 @@ func isUndone(err error) bool {
 		failure.Routine == "RevalidateCachedQuery")
 }
 
-// withTimeout limits the time of calls that wait for another process, by the timeout or by the caller's deadline if
-// that is earlier. They are not canceled with the caller's context: that would cost the connection, and leave it
-// unknown whether anything was written.
-func (db *DB) withTimeout(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	if ctx.Err() != nil || db.timeout == 0 {
+// withTimeout limits the time of calls that wait for another process, by a timeout (0: none), or by the caller's
+// deadline if that is earlier. They are not canceled with the caller's context: that would cost the connection, and
+// leave it unknown whether anything was written.
+func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc, error) {
+	if ctx.Err() != nil || timeout == 0 {
 		return ctx, func() {}, ctx.Err()
 	}
-	end := time.Now().Add(db.timeout)
+	end := time.Now().Add(timeout)
 	if theirs, ok := ctx.Deadline(); ok && theirs.Before(end) {
 		end = theirs
 	}

@@ -29,10 +29,13 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	}
 	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return server.ConnectDatabase(ctx, c) })
 	if err != nil {
-		d.report.fault(c.DatabaseName()+" cannot be opened: "+d.report.words(err), server.DatabaseAdvice(file))
+		d.report.fault(c.DatabaseName()+" cannot be opened: "+d.report.words(err), server.DatabaseAdvice(file, err))
 		return
 	}
 	d.database = database
+	if d.isReadOnly(ctx) {
+		return
+	}
 	if file == "" {
 		d.report.ok(c.DatabaseName() + " answers")
 		d.report.warnUnprotected(c.DatabaseURL, "add sslmode=verify-full to database.url (LINGPAI_DATABASE_URL)")
@@ -45,6 +48,18 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	}
 }
 
+// isReadOnly reports whether the database is known to reject writes, and adds a finding if so. Other errors are those
+// of the next check, too.
+func (d *doctor) isReadOnly(ctx context.Context) bool {
+	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, d.database.CheckWritable(ctx) })
+	if !errors.Is(err, sql.ErrReadOnly) {
+		return false
+	}
+	found, advice := sql.Explain(err)
+	d.report.fault(d.settings.DatabaseName()+" is "+found, advice)
+	return true
+}
+
 func (d *doctor) checkMigrations(ctx context.Context) {
 	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, d.database.Schema().Check(ctx) })
 	if err == nil {
@@ -52,13 +67,13 @@ func (d *doctor) checkMigrations(ctx context.Context) {
 		d.report.ok("the database schema is the one that this version needs")
 		return
 	}
-	d.report.fault(schemaAdvice(d.report, err))
+	d.report.fault(schemaAdvice(d.report, d.settings.DatabaseFile(), err))
 }
 
 // schemaAdvice separates what is wrong with the schema from what to do about it.
-func schemaAdvice(report *report, err error) (found, advice string) {
+func schemaAdvice(report *report, file string, err error) (found, advice string) {
 	if !errors.Is(err, sql.ErrSchema) {
-		return "the database schema cannot be read: " + report.words(err), checkDatabaseURL
+		return "the database schema cannot be read: " + report.words(err), server.DatabaseAdvice(file, err)
 	}
 	text := err.Error()
 	if _, state, ok := strings.Cut(text, `run "lingpai migrate up" (`); ok {
