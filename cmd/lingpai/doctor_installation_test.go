@@ -105,6 +105,18 @@ func TestDoctorTriesRedis(t *testing.T) {
 	requireFinding(t, o.examined(), "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
 }
 
+// TestTooManyConnectionsOfPostgreSQL are an outage whose end an operator is told.
+func TestTooManyConnectionsOfPostgreSQL(t *testing.T) {
+	t.Parallel()
+	server := dbtest.TemporaryPostgreSQL(t)
+	server.LimitConnections(t, 6)
+	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey, "LINGPAI_DATABASE_URL="+server.URL())
+	dbtest.FillPostgreSQL(t, server.URL())
+	const advice = "lower database.connections (LINGPAI_DATABASE_CONNECTIONS)"
+	requireFinding(t, o.examined(), "database", statusFault, "SQLSTATE 53300", advice)
+	require.Contains(t, o.refused("keys", "list"), "raise max_connections")
+}
+
 func TestDoctorLooksAtPostgreSQL(t *testing.T) {
 	t.Parallel()
 	server := dbtest.TemporaryPostgreSQL(t)

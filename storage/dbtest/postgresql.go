@@ -217,13 +217,47 @@ func (s *PostgreSQLServer) RejectWrites(t testing.TB, reject bool) {
 		"SELECT pg_reload_conf()")
 	require.Eventually(t, func() bool {
 		connection, err := pgx.Connect(t.Context(), s.URL())
-		require.NoError(t, err)
+		if err != nil {
+			return false
+		}
 		defer connection.Close(t.Context())
 		var rejected bool
-		require.NoError(t, connection.QueryRow(t.Context(),
-			"SELECT current_setting('default_transaction_read_only') = 'on'").Scan(&rejected))
-		return rejected == reject
+		err = connection.QueryRow(t.Context(),
+			"SELECT current_setting('default_transaction_read_only') = 'on'").Scan(&rejected)
+		return err == nil && rejected == reject
 	}, time.Minute, 10*time.Millisecond)
+}
+
+// LimitConnections restarts the server with another max_connections.
+func (s *PostgreSQLServer) LimitConnections(t testing.TB, most int) {
+	t.Helper()
+	execute(t, s.URL(), fmt.Sprintf("ALTER SYSTEM SET max_connections = %d", most))
+	s.Stop()
+	require.NoError(t, s.Start())
+}
+
+// FillPostgreSQL connects to a database until the server rejects connections. They end after the test, or when the
+// returned function is called.
+func FillPostgreSQL(t testing.TB, database string) (disconnect func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var connections []*pgx.Conn
+	disconnect = func() {
+		for _, connection := range connections {
+			_ = connection.Close(context.Background())
+		}
+	}
+	t.Cleanup(disconnect)
+	for {
+		connection, err := pgx.Connect(ctx, database)
+		if err != nil {
+			require.ErrorContains(t, err, "53300")
+			require.NotEmpty(t, connections)
+			return disconnect
+		}
+		connections = append(connections, connection)
+	}
 }
 
 // startPostgreSQL starts a new server on loopback from the installed binaries. The caller removes it.

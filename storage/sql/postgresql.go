@@ -72,11 +72,18 @@ func newPostgreSQL(options Options) (*DB, error) {
 const connectionSettings = "SET default_transaction_isolation = 'read committed'; SET " +
 	"idle_in_transaction_session_timeout = '10s'"
 
-// readOnlyTransaction is a SQLSTATE (PostgreSQL documentation, appendix A).
-const readOnlyTransaction = "25006"
+// The SQLSTATEs that an operator has to know about (PostgreSQL documentation, appendix A).
+const (
+	readOnlyTransaction = "25006"
+	tooManyConnections  = "53300"
+)
 
-const readOnlyAdvice = "let database.url (LINGPAI_DATABASE_URL) lead to the primary; if it names several hosts, add " +
-	"target_session_attrs=read-write; if the server is the primary, turn default_transaction_read_only off"
+const (
+	readOnlyAdvice = "let database.url (LINGPAI_DATABASE_URL) lead to the primary; if it names several hosts, add " +
+		"target_session_attrs=read-write; if the server is the primary, turn default_transaction_read_only off"
+	connectionsAdvice = "raise max_connections of PostgreSQL, or the CONNECTION LIMIT of the role or the database; " +
+		"or lower database.connections (LINGPAI_DATABASE_CONNECTIONS) of each process"
+)
 
 // Explain returns what an error of a database means and what an operator can do about it, or "" if that is unknown.
 func Explain(err error) (found, advice string) {
@@ -87,6 +94,8 @@ func Explain(err error) (found, advice string) {
 	case errors.Is(err, pgconn.ErrReadOnlyConnection), errors.Is(err, pgconn.ErrStandbyConnection),
 		failure != nil && failure.Code == readOnlyTransaction:
 		return ErrReadOnly.Error() + ": PostgreSQL accepts no writes", readOnlyAdvice
+	case failure != nil && failure.Code == tooManyConnections:
+		return "PostgreSQL accepts no more connections", connectionsAdvice
 	}
 	return "", ""
 }

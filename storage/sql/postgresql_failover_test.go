@@ -122,3 +122,38 @@ func TestAPrimaryThatRejectsWrites(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, moved)
 }
+
+// TestTooManyConnectionsAreExplained whatever limits them.
+func TestTooManyConnectionsAreExplained(t *testing.T) {
+	t.Parallel()
+	server := dbtest.TemporaryPostgreSQL(t)
+	o := newOperator(t, server.URL())
+	o.do("CREATE ROLE limited LOGIN CONNECTION LIMIT 2")
+	o.do("CREATE ROLE unlimited LOGIN")
+	o.do("CREATE DATABASE limited CONNECTION LIMIT 2")
+	server.LimitConnections(t, 12)
+	for limited, database := range map[string]string{
+		"the server":   server.URL(),
+		"the role":     "postgres://limited@" + server.Addr() + "/postgres?sslmode=disable",
+		"the database": "postgres://unlimited@" + server.Addr() + "/limited?sslmode=disable",
+	} {
+		db, log := openLogged(t, database)
+		pool, err := db.read.DB()
+		require.NoError(t, err)
+		only, err := pool.Conn(t.Context())
+		require.NoError(t, err)
+		disconnect := dbtest.FillPostgreSQL(t, database)
+		_, refused := Open(t.Context(), Options{URL: database})
+		for _, err := range []error{refused, db.Ping(t.Context()), db.Schema().Check(t.Context())} {
+			found, advice := Explain(err)
+			require.Equal(t, "PostgreSQL accepts no more connections", found, limited)
+			require.Contains(t, advice, "max_connections", limited)
+			require.Contains(t, advice, "LINGPAI_DATABASE_CONNECTIONS", limited)
+			requireNoIdentityError(t, limited, err)
+		}
+		requireAdvice(t, log, "LINGPAI_DATABASE_CONNECTIONS")
+		disconnect()
+		require.Eventually(t, func() bool { return db.Ping(t.Context()) == nil }, time.Minute, 10*time.Millisecond)
+		require.NoError(t, only.Close())
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
@@ -89,41 +88,20 @@ func TestRecoveryFromOutagesOfPostgreSQL(t *testing.T) {
 		requireRecovery(t, allProxied)
 	})
 	t.Run("full", func(t *testing.T) {
-		o := newOperator(t, database)
-		o.do("ALTER SYSTEM SET max_connections = 14")
-		server.Stop()
-		require.NoError(t, server.Start())
+		server.LimitConnections(t, 14)
 		requireRecovery(t, all[:1])
-		others := fillConnections(t, database)
+		disconnect := dbtest.FillPostgreSQL(t, database)
 		failures, longest := atOnce(t.Context(), all)
 		require.Less(t, longest, 4*shortTimeout)
 		for name, failure := range failures {
 			requireNoIdentityError(t, name, failure)
 		}
-		for _, other := range others {
-			require.NoError(t, other.Close(t.Context()))
-		}
+		disconnect()
 		requireRecovery(t, all)
 	})
 	found, _, err := db.Sessions().Find(t.Context(), session.ID)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, found.Generation)
-}
-
-// fillConnections connects until the server rejects connections.
-func fillConnections(t *testing.T, database string) (others []*pgx.Conn) {
-	t.Helper()
-	for range 100 {
-		connection, err := pgx.Connect(t.Context(), database)
-		if err != nil {
-			require.ErrorContains(t, err, "53300")
-			require.NotEmpty(t, others)
-			return others
-		}
-		others = append(others, connection)
-	}
-	require.Fail(t, "the server accepts every connection")
-	return nil
 }
 
 // TestLostResponsesAreErrors drops the responses of writes that PostgreSQL has committed. Their outcome is unknown,
