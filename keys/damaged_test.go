@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 
@@ -71,4 +72,65 @@ func errorTexts(errs []error) (all string) {
 		all += err.Error() + "\n"
 	}
 	return all
+}
+
+// TestEveryDamageOfAKeyThatIsNotInUseStopsNobody, whatever has become of its row.
+func TestEveryDamageOfAKeyThatIsNotInUseStopsNobody(t *testing.T) {
+	ring := newRing(t, entry("k1", 'a'), entry("k2", 'b'))
+	for name, damage := range map[string]func(r Record) []byte{
+		"the id of a master key that nobody has": func(r Record) []byte {
+			return bytes.Replace(r.Sealed, []byte("k1"), []byte("k9"), 1)
+		},
+		"the id of another master key": func(r Record) []byte {
+			return bytes.Replace(r.Sealed, []byte("k1"), []byte("k2"), 1)
+		},
+		"a shorter id": func(r Record) []byte {
+			return append([]byte{r.Sealed[0], 1}, r.Sealed[2:]...)
+		},
+		"no envelope": func(Record) []byte { return []byte("rubbish") },
+		"rubbish, sealed": func(r Record) []byte {
+			sealed, err := ring.Seal(sealPurpose(r.Purpose), r.ID, []byte("rubbish"))
+			require.NoError(t, err)
+			return sealed
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServers(t)
+			s.pass(testPolicy().Signing.Announce)
+			require.NoError(t, s.a.Rotate(t.Context(), Signing))
+			require.NoError(t, s.a.Rotate(t.Context(), Refresh))
+			damaged := 0
+			for _, info := range Describe(s.store.records, s.store.now) {
+				n := slices.IndexFunc(s.store.records, func(r Record) bool { return r.ID == info.ID })
+				if info.State == Announced || info.State == Retired {
+					s.store.records[n].Sealed = damage(s.store.records[n])
+					damaged++
+				}
+			}
+			require.Equal(t, 4, damaged, "a retired and an announced one of each purpose")
+			started, err := Open(t.Context(), s.store, ring, Options{Now: s.a.options.Now, Policy: testPolicy()})
+			require.NoError(t, err)
+			require.Equal(t, s.a.Current().KeyID(), started.Current().KeyID())
+			require.Len(t, started.Damaged(), damaged)
+			require.NotContains(t, errorTexts(started.Damaged()), "master_key", "which is the right one")
+			require.NoError(t, s.a.Reload(t.Context()))
+			require.Zero(t, s.a.Age(), "those that run stay ready")
+		})
+	}
+}
+
+// TestAMissingMasterKeyIsNoDamage: a server that lacks one must say so before the key that it sealed is in use.
+func TestAMissingMasterKeyIsNoDamage(t *testing.T) {
+	s := newServers(t)
+	ring := newRing(t, entry("k9", 'z'))
+	for _, info := range Describe(s.store.records, s.store.now) {
+		n := slices.IndexFunc(s.store.records, func(r Record) bool { return r.ID == info.ID })
+		if r := &s.store.records[n]; info.State == Announced {
+			plaintext, err := newRing(t, entry("k1", 'a')).Open(sealPurpose(r.Purpose), r.ID, r.Sealed)
+			require.NoError(t, err)
+			r.Sealed, err = ring.Seal(sealPurpose(r.Purpose), r.ID, plaintext)
+			require.NoError(t, err)
+		}
+	}
+	require.ErrorIs(t, s.a.Reload(t.Context()), ErrUnknownMasterKey)
 }

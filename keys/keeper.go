@@ -46,7 +46,7 @@ func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keepe
 	k := Attach(store, ring, options)
 	if err := k.change(ctx, planOfServers, ""); err != nil {
 		damaged, _ := errors.AsType[notPutIntoUseError](err)
-		if !errors.Is(damaged.cause, ErrSealBroken) { // otherwise the key in use stays
+		if !isDamage(damaged.cause) { // otherwise the key in use stays
 			return nil, err
 		}
 	}
@@ -156,7 +156,7 @@ func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error
 		return err
 	}
 	if remaining.signer == nil && len(remaining.secretIDs) > 0 {
-		remaining.signer, err = k.nextSigner(remaining, records, opened, now)
+		remaining.signer = k.nextSigner(remaining, records, opened, now)
 	}
 	k.records = nil // so that the set is rebuilt as soon as possible
 	k.current.Store(remaining)
@@ -165,18 +165,14 @@ func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error
 
 // nextSigner returns the key that is in use now as a signer; nil if it could not be opened, or is not in the
 // published set.
-func (k *Keeper) nextSigner(set *Set, records []Record, opened []openKey, now time.Time) (*signingKey, error) {
+func (k *Keeper) nextSigner(set *Set, records []Record, opened []openKey, now time.Time) *signingKey {
 	active, _ := chooseActive(records, Signing, now)
 	n := slices.IndexFunc(opened, func(key openKey) bool { return key.ID == active.ID })
 	if n < 0 || set.verifiers[active.ID] == nil {
-		return nil, nil
+		return nil
 	}
 	defer clear(opened[n].plaintext)
-	private, err := parseSigningKey(active.ID, opened[n].plaintext)
-	if err != nil {
-		return nil, err
-	}
-	return k.signingKey(active.ID, private, opened[n].plaintext), nil
+	return k.signingKey(active.ID, opened[n].private, opened[n].plaintext)
 }
 
 // signingKey returns a key as a signer. The current signer is reused, including the state of its library.

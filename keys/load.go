@@ -25,12 +25,23 @@ type Options struct {
 type openKey struct {
 	Record
 	plaintext []byte
+	private   *rsa.PrivateKey // of a signing key
 }
 
-// damagedKey is a record that is not in use and cannot be opened, although its master key is known.
+// damagedKey is a record that is not in use and cannot be opened, although its master key is known, or does not
+// contain a key.
 type damagedKey struct {
 	Record
 	err error
+}
+
+// contentError means that a record was opened and does not contain a usable key.
+type contentError struct{ error }
+
+// isDamage reports whether an error of openRecord says that the record itself is wrong, and not the ring.
+func isDamage(err error) bool {
+	_, isContent := errors.AsType[contentError](err)
+	return isContent || errors.Is(err, ErrSealBroken)
 }
 
 // openRecords opens the records that are not gone, and returns all records, the newest first, but for those that are
@@ -47,8 +58,8 @@ func openRecords(records []Record, ring *Ring, now time.Time) (opened []openKey,
 		switch {
 		case err == nil:
 			opened = append(opened, key)
-		case errors.Is(err, ErrSealBroken) && !slices.ContainsFunc(used, isRecord):
-			damaged = append(damaged, damagedKey{record, damage(record)})
+		case isDamage(err) && !slices.ContainsFunc(used, isRecord):
+			damaged = append(damaged, damagedKey{record, damage(record, err)})
 		default:
 			failed = cmp.Or(failed, err)
 		}
@@ -67,6 +78,14 @@ func openRecord(record Record, ring *Ring, now time.Time) (openKey, error) {
 	if key.plaintext, err = ring.Open(sealPurpose(record.Purpose), record.ID, record.Sealed); err != nil {
 		return key, openingFailed(record, err)
 	}
+	if record.Purpose == Signing {
+		key.private, err = parseSigningKey(record.ID, key.plaintext)
+	} else {
+		_, err = parseSecret(record.ID, key.plaintext)
+	}
+	if err != nil {
+		return key, contentError{err}
+	}
 	return key, nil
 }
 
@@ -80,10 +99,12 @@ func openAll(records []Record, ring *Ring, now time.Time) ([]openKey, error) {
 }
 
 // damage returns an error that tells the operator what to do about a key that is not in use.
-func damage(record Record) error {
+func damage(record Record, cause error) error {
+	if errors.Is(cause, ErrSealBroken) {
+		cause = ErrSealBroken // without the advice to check the ring
+	}
 	return fmt.Errorf("the %s key %q in this database, which is not in use, is damaged; restore its row from a "+
-		"backup, or revoke it with: lingpai keys revoke --now -- %s: %w", record.Purpose, record.ID, record.ID,
-		ErrSealBroken)
+		"backup, or revoke it with: lingpai keys revoke --now -- %s: %w", record.Purpose, record.ID, record.ID, cause)
 }
 
 // openingFailed returns an error that tells the operator which master key to look for.

@@ -51,6 +51,9 @@ func (r *Ring) open(sealed, associated []byte, sealerOf func(*masterKey) (cipher
 		return nil, err
 	}
 	master := r.find(id)
+	if master == nil && r.opensAny(sealed, associated, sealerOf) {
+		return nil, ErrSealBroken
+	}
 	if master == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownMasterKey, id)
 	}
@@ -65,15 +68,30 @@ func (r *Ring) open(sealed, associated []byte, sealerOf func(*masterKey) (cipher
 	return plaintext, nil
 }
 
+// opensAny reports whether a master key of the ring opens a value that names another one: its head was changed.
+func (r *Ring) opensAny(sealed, associated []byte, sealerOf func(*masterKey) (cipher.AEAD, error)) bool {
+	for _, master := range r.masters {
+		sealer, err := sealerOf(master)
+		if end := headSize + len(master.id); err == nil && end <= len(sealed) {
+			if _, err = sealer.Open(nil, nil, sealed[end:], associated); err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// headSize is the size of what comes before the id of the master key.
+const headSize = 2
+
 // cutEnvelope returns the id of the master key that sealed a value, and the rest of the value. It returns
 // ErrSealBroken if the value is malformed.
 func cutEnvelope(sealed []byte) (id string, rest []byte, err error) {
-	const head = 2
-	if len(sealed) < head || sealed[0] != sealVersion || len(sealed) < head+int(sealed[1]) {
+	if len(sealed) < headSize || sealed[0] != sealVersion || len(sealed) < headSize+int(sealed[1]) {
 		return "", nil, ErrSealBroken
 	}
-	end := head + int(sealed[1])
-	id = string(sealed[head:end])
+	end := headSize + int(sealed[1])
+	id = string(sealed[headSize:end])
 	if !validKeyID(id) {
 		return "", nil, ErrSealBroken
 	}

@@ -75,29 +75,21 @@ func (s *Set) add(key openKey, state State, now time.Time, ready signingKeyMaker
 		return nil, s.addSecret(key, state, now)
 	}
 	defer clear(key.plaintext)
-	private, err := parseSigningKey(key.ID, key.plaintext)
-	if err != nil {
-		return nil, err
-	}
 	if state == Active {
-		s.signer = ready(key.ID, private, key.plaintext)
+		s.signer = ready(key.ID, key.private, key.plaintext)
 	}
 	if !key.counts(now) {
 		return nil, nil
 	}
-	s.verifiers[key.ID] = &private.PublicKey
-	return []publicKey{publicKeyOf(key.ID, &private.PublicKey)}, nil
+	s.verifiers[key.ID] = &key.private.PublicKey
+	return []publicKey{publicKeyOf(key.ID, &key.private.PublicKey)}, nil
 }
 
 func (s *Set) addSecret(key openKey, state State, now time.Time) error {
-	id, err := hex.DecodeString(key.ID)
-	if err != nil || len(id) != secretIDSize || len(key.plaintext) != secretSize {
-		return fmt.Errorf("the refresh secret %q in this database is damaged", key.ID)
+	name, err := parseSecret(key.ID, key.plaintext)
+	if err != nil || !key.counts(now) {
+		return err
 	}
-	if !key.counts(now) {
-		return nil
-	}
-	name := [secretIDSize]byte(id)
 	s.secrets[name] = newMACKey(key.plaintext)
 	if state == Active {
 		s.secretIDs = append([][secretIDSize]byte{name}, s.secretIDs...)
@@ -105,6 +97,15 @@ func (s *Set) addSecret(key openKey, state State, now time.Time) error {
 		s.secretIDs = append(s.secretIDs, name)
 	}
 	return nil
+}
+
+// parseSecret returns the name of a refresh secret in refresh tokens.
+func parseSecret(id string, secret []byte) (name [secretIDSize]byte, err error) {
+	decoded, err := hex.DecodeString(id)
+	if err != nil || len(decoded) != secretIDSize || len(secret) != secretSize {
+		return name, fmt.Errorf("the refresh secret %q in this database is damaged", id)
+	}
+	return [secretIDSize]byte(decoded), nil
 }
 
 // keep notes the keys that are damaged, and takes over those that an earlier set, which may be nil, has opened.
