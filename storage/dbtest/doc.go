@@ -1,4 +1,4 @@
-// Package dbtest finds or starts the real servers that tests use.
+// Package dbtest finds or starts the real servers and disks that tests use.
 //
 // LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS are the URLs of the servers. Without them, and with CI=true, the
 // standard ports of this machine are tried; otherwise temporary servers are started from installed binaries. If there

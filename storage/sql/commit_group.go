@@ -91,5 +91,5 @@ func (g *commitGroup) commitTogether(ctx context.Context, group []*groupedWrite)
 // full.
 func mayUndoMore(err error) bool {
 	var failure *sqlite.Error
-	return errors.As(err, &failure) && failure.Code()&0xff != sqlite3.SQLITE_CONSTRAINT
+	return errors.As(err, &failure) && failure.Code()&primaryCode != sqlite3.SQLITE_CONSTRAINT
 }

@@ -29,6 +29,7 @@ type DB struct {
 	dialect     dialect
 	hot         hotStatements
 	group       commitGroup // SQLite only
+	disk        *diskProbe  // SQLite only
 	ring        *keys.Ring
 	now         func() time.Time // nil: the clock of the database
 	timeout     time.Duration    // of a statement or a transaction; 0: none, since SQLite waits for no server
@@ -93,7 +94,7 @@ func Open(ctx context.Context, options Options) (*DB, error) {
 func (db *DB) Close() error {
 	failures := []error{closePool(db.read)}
 	if db.write != db.read {
-		failures = append(failures, closePool(db.write))
+		failures = append(failures, db.disk.probe.Close(), closePool(db.write))
 	}
 	return errors.Join(failures...)
 }
@@ -117,19 +118,38 @@ func (db *DB) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return connections.PingContext(ctx)
+	return translated(db.read, connections.PingContext(ctx))
+}
+
+// CheckWritable returns an error unless the database can be written; see [Explain]. It leaves nothing behind.
+func (db *DB) CheckWritable(ctx context.Context) error {
+	switch {
+	case db.primary != nil:
+		return db.primary.check(ctx)
+	case db.disk != nil:
+		return db.disk.try(ctx)
+	}
+	return nil
+}
+
+// Explain returns what an error of a database means and what an operator can do about it, or "" if that is unknown.
+func Explain(err error) (found, advice string) {
+	if failure, ok := errors.AsType[*diskError](err); ok {
+		return failure.found, failure.advice
+	}
+	return explainPostgreSQL(err)
+}
+
+// translated converts an error of the driver as gorm does.
+func translated(pool *gorm.DB, err error) error {
+	if translator, ok := pool.Dialector.(gorm.ErrorTranslator); ok && err != nil {
+		return translator.Translate(err)
+	}
+	return err
 }
 
 // ErrReadOnly means that the database cannot be written. An error that wraps it says why.
 var ErrReadOnly = errors.New("read-only")
-
-// CheckWritable returns an ErrReadOnly if the database cannot be written.
-func (db *DB) CheckWritable(ctx context.Context) error {
-	if db.primary == nil {
-		return nil
-	}
-	return db.primary.check(ctx)
-}
 
 // settings returns gorm's configuration: single statements run without an explicit transaction, and values never
 // reach a log.
@@ -158,7 +178,7 @@ func (db *DB) clock(on *gorm.DB) (time.Time, error) {
 }
 
 // clockValue returns the first values of a hot statement that contains {clock}.
-func (db *DB) clockValue() []any {
+func clockValue(db *DB) []any {
 	if db.now == nil {
 		return nil
 	}

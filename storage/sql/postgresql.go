@@ -85,8 +85,8 @@ const (
 		"or lower database.connections (LINGPAI_DATABASE_CONNECTIONS) of each process"
 )
 
-// Explain returns what an error of a database means and what an operator can do about it, or "" if that is unknown.
-func Explain(err error) (found, advice string) {
+// explainPostgreSQL is Explain for errors of PostgreSQL.
+func explainPostgreSQL(err error) (found, advice string) {
 	failure, _ := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case errors.Is(err, ErrReadOnly):
@@ -140,7 +140,7 @@ func (p *primary) observe(failure *pgconn.PgError) {
 	if failure.Code == readOnlyTransaction {
 		p.renew()
 	}
-	if found, advice := Explain(failure); found != "" && p.advised.next(advisePeriod) {
+	if found, advice := explainPostgreSQL(failure); found != "" && p.advised.next(advisePeriod) {
 		p.db.logger.Error(found, "error", failure.Error(), "to_do", advice)
 	}
 }

@@ -79,7 +79,7 @@ func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch i
 		openedBy = session.OpenedBy
 	}
 	var now int64
-	err := s.db.hot.openSession.row(ctx, []any{&now}, append(s.db.clockValue(),
+	err := s.db.hot.openSession.row(ctx, []any{&now}, append(clockValue(s.db),
 		session.ID, platform, app, subject, session.ClientID, session.Scope, resources,
 		session.Method, session.AuthTime.UnixMilli(),
 		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:],
@@ -115,7 +115,7 @@ func (s *Sessions) FindByOpening(ctx context.Context, openedBy ...[]byte) (ident
 func (s *Sessions) find(ctx context.Context, query *statement, values ...any) (identity.Session, time.Time, error) {
 	var row sessionRow
 	var now int64
-	if err := query.row(ctx, append([]any{&now}, row.targets()...), append(s.db.clockValue(),
+	if err := query.row(ctx, append([]any{&now}, row.targets()...), append(clockValue(s.db),
 		values...)...); err != nil {
 		return identity.Session{}, time.Time{}, err
 	}

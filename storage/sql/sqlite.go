@@ -60,6 +60,12 @@ func newSQLite(options Options) (*DB, error) {
 	if db.write, err = openPool(path, pragmas, 1); err != nil {
 		return nil, err
 	}
+	pragmas["_pragma"] = []string{"cache_size(1)", "busy_timeout(0)", "synchronous(" + synchronous + ")"}
+	db.disk = &diskProbe{writers: db.write}
+	if db.disk.probe, err = sql.Open("sqlite", path+"?"+pragmas.Encode()); err != nil {
+		return nil, err
+	}
+	db.disk.probe.SetMaxOpenConns(1)
 	db.group.pool, err = db.write.DB()
 	return db, err
 }
@@ -141,5 +147,66 @@ func (sqliteDialect) Translate(err error) error {
 	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		return gorm.ErrForeignKeyViolated
 	}
+	if fault, known := diskFaults[failure.Code()&primaryCode]; known {
+		fault.cause = err
+		return &fault
+	}
 	return err
+}
+
+// primaryCode is the part of a result code that is not its extension (https://www.sqlite.org/rescode.html).
+const primaryCode = 0xff
+
+// diskError is an error of the disk on which the database is.
+type diskError struct {
+	found, advice string
+	cause         error
+}
+
+// Error implements error.
+func (e *diskError) Error() string { return e.found + " (" + e.cause.Error() + "); " + e.advice }
+
+// Unwrap returns the error of the driver.
+func (e *diskError) Unwrap() error { return e.cause }
+
+const writableAdvice = "let the user that runs lingpai write the file and its folder, on a disk that is mounted for " +
+	"writing"
+
+// diskFaults are the result codes of a disk that does not take what is written to it.
+var diskFaults = map[int]diskError{
+	sqlite3.SQLITE_FULL: {found: "the disk of the database file is full",
+		advice: "free space on it, or move the database to a larger disk; a server that runs needs no restart"},
+	sqlite3.SQLITE_READONLY: {found: "the database file is read-only", advice: writableAdvice},
+	sqlite3.SQLITE_CANTOPEN: {found: "the database file, or one beside it, cannot be opened", advice: writableAdvice},
+	sqlite3.SQLITE_IOERR: {found: "the disk of the database file fails, or has become read-only",
+		advice: "look for errors of the disk (on Linux: dmesg), check and mount it again, and restart lingpai"},
+}
+
+// diskProbe finds out whether the disk takes what SQLite writes.
+type diskProbe struct {
+	probe   *sql.DB // its connection caches almost nothing, and waits for no lock
+	writers *gorm.DB
+}
+
+// try lets SQLite write more pages than it may cache, and rolls them back. If another process is writing, try has
+// nothing to add. It takes the turn of this process's writers, since they would have to poll for SQLite's lock.
+func (d *diskProbe) try(ctx context.Context) error {
+	writers, err := d.writers.DB()
+	if err != nil {
+		return err
+	}
+	turn, err := writers.Conn(ctx)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer turn.Close()
+	tx, err := d.probe.BeginTx(ctx, nil)
+	if err == nil {
+		defer tx.Rollback()
+		_, err = tx.ExecContext(ctx, "CREATE TABLE probe AS SELECT hex(zeroblob(32768)) AS pages")
+	}
+	if failure, ok := errors.AsType[*sqlite.Error](err); ok && failure.Code()&primaryCode == sqlite3.SQLITE_BUSY {
+		return nil
+	}
+	return ended(ctx, translated(d.writers, err))
 }

@@ -89,10 +89,7 @@ func (s *statement) run(ctx context.Context, do func(context.Context, executor) 
 		}
 		return do(ctx, executor{compiled: compiled})
 	})
-	if translator, ok := s.pool.Dialector.(gorm.ErrorTranslator); ok && err != nil {
-		err = translator.Translate(err)
-	}
-	return exists(err)
+	return exists(translated(s.pool, err))
 }
 
 // compiled compiles the statement at its first use, since the tables may not exist when the database is opened.
