@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -49,11 +48,10 @@ func (s *Store) send(ctx context.Context, words ...any) *redis.Cmd {
 	return command
 }
 
-// loggable converts an error of go-redis to one that contains no key, value or password. A server's error may repeat
-// the command, so only its first word, the code, is kept. A timeout of the store is not reported as the end of the
-// caller's context.
+// loggable converts an error of go-redis to one that contains no key, value or password. A timeout of the store is not
+// reported as the end of the caller's context.
 func loggable(ctx context.Context, err error) error {
-	var refusal redis.Error
+	var failure redis.Error
 	var slow net.Error
 	switch {
 	case err == nil:
@@ -62,9 +60,8 @@ func loggable(ctx context.Context, err error) error {
 		return identity.ErrNotFound
 	case ended(ctx) != nil:
 		return ended(ctx)
-	case errors.As(err, &refusal):
-		code, _, _ := strings.Cut(refusal.Error(), " ")
-		return fmt.Errorf("redis rejected a command: %s", code)
+	case errors.As(err, &failure):
+		return refused(failure)
 	case errors.Is(err, context.Canceled), errors.As(err, &slow) && slow.Timeout():
 		return errors.New("redis did not respond in time")
 	}
