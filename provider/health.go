@@ -11,9 +11,10 @@ const readyTimeout = 3 * time.Second
 
 // ReadyCheck is the result of one readiness check. Note is sent to the caller, so it must not contain a secret.
 type ReadyCheck struct {
-	Name string `json:"name"`
-	OK   bool   `json:"ok"`
-	Note string `json:"note,omitempty"`
+	Name     string `json:"name"`
+	OK       bool   `json:"ok"`
+	Degraded bool   `json:"degraded,omitempty"` // something is wrong, and the server is ready nevertheless
+	Note     string `json:"note,omitempty"`
 }
 
 // serveHealth answers 200 as long as the process runs.

@@ -2,50 +2,148 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/provider/bounds"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/storage/redis"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// readiness returns the readiness checks: the database answers, has the required schema and can be written. A Redis
-// that does not answer is only noted: it is down for all replicas, and most requests work without it. The signing
-// backend is noted too; the check fails if the keys could not be read for so long that other servers may sign with one
-// that is unknown here.
-func readiness(s settings.Settings, checkDatabase func(context.Context) error, volatile identity.Volatile,
-	signer backend) func(context.Context) []provider.ReadyCheck {
-	return func(ctx context.Context) []provider.ReadyCheck {
-		redis := make(chan error, 1)
-		go func() { redis <- ping(ctx, volatile) }() // concurrently, since the database may take all the time
-		failure := checkDatabase(ctx)
-		found, _ := sql.Explain(failure)
-		checks := []provider.ReadyCheck{{Name: "database", OK: failure == nil, Note: found}, signatures(s, signer)}
-		if err := <-redis; s.RedisURL != "" {
-			check := provider.ReadyCheck{Name: "redis", OK: true}
-			if err != nil {
-				check.Note = "does not answer: until it does, " + withoutRedis + ", and everything else works"
-			}
-			checks = append(checks, check)
-		}
-		if s.IsSimulated(identity.PlatformWechat) {
-			checks = append(checks, provider.ReadyCheck{Name: "wechat", OK: true, Note: "a simulator, not WeChat"})
-		}
-		if s.IsSimulated(identity.PlatformQQ) {
-			checks = append(checks, provider.ReadyCheck{Name: "qq", OK: true, Note: "a simulator, not QQ"})
-		}
-		return checks
-	}
+// How long the results of checks are kept. What costs more, or changes less, is kept for longer.
+const (
+	keepAnswer = time.Second
+	keepDisk   = 5 * time.Second // SQLite writes to the disk to find out whether it can
+	keepClock  = 5 * time.Second
+	keepApps   = 30 * time.Second
+)
+
+// readiness has the readiness checks. The server is not ready if the database does not answer, cannot be written or
+// lacks the required schema, or if the keys could not be read for so long that other servers may sign with one that is
+// unknown here. What is the same for all servers, or concerns only some requests, is noted, and the server stays ready.
+type readiness struct {
+	settings   settings.Settings
+	signer     backend
+	now        func() time.Time
+	database   *keptCheck
+	noted      []*keptCheck
+	clockAhead atomic.Pointer[time.Duration] // of the database's; nil: unknown
 }
 
-// ping pings a volatile store. One without Ping is always available.
-func ping(ctx context.Context, volatile identity.Volatile) error {
-	if remote, ok := volatile.(Volatile); ok {
-		return remote.Ping(ctx)
+// newReadiness returns the checks of a complete configuration.
+func newReadiness(c Config) *readiness {
+	r := &readiness{settings: c.Settings, signer: c.Keys, now: c.Now}
+	lines := bounds.NewSampler(checkLog)
+	check := func(name string, every time.Duration, look func(context.Context) error, note func(error) string) *keptCheck {
+		return &keptCheck{name: name, every: every, look: look, note: note, logger: c.Logger, lines: lines}
 	}
-	return nil
+	keepDatabase := keepAnswer
+	if c.Settings.DatabaseFile() != "" {
+		keepDatabase = keepDisk
+	}
+	r.database = check("database", keepDatabase, c.Stores.CheckDatabase, databaseNote)
+	r.database.required = true
+	if store, ok := c.Volatile.(Volatile); ok && c.Settings.RedisURL != "" {
+		r.noted = append(r.noted, check("redis", keepAnswer, store.CheckWritable, func(err error) string {
+			return redisNote(err) + ", and everything else works"
+		}))
+	}
+	if c.Stores.Clock != nil && c.Settings.DatabaseFile() == "" {
+		r.noted = append(r.noted, check("clock", keepClock, func(ctx context.Context) error {
+			return r.compareClocks(ctx, c.Stores.Clock)
+		}, error.Error))
+	}
+	if c.Stores.ClosedApps != nil {
+		r.noted = append(r.noted, check("apps", keepApps, func(ctx context.Context) error {
+			return openApps(ctx, c.Stores.ClosedApps)
+		}, error.Error))
+	}
+	return r
+}
+
+// checks makes all checks at the same time. A check that gives no result before the context ends has failed.
+func (r *readiness) checks(ctx context.Context) []provider.ReadyCheck {
+	kept := append([]*keptCheck{r.database}, r.noted...)
+	started := make([]<-chan struct{}, len(kept))
+	for n, check := range kept {
+		started[n] = check.start()
+	}
+	all := []provider.ReadyCheck{signatures(r.settings, r.signer)}
+	for n, check := range kept {
+		all = append(all, check.result(ctx, started[n]))
+	}
+	if r.settings.IsSimulated(identity.PlatformWechat) {
+		all = append(all, provider.ReadyCheck{Name: "wechat", OK: true, Note: "a simulator, not WeChat"})
+	}
+	if r.settings.IsSimulated(identity.PlatformQQ) {
+		all = append(all, provider.ReadyCheck{Name: "qq", OK: true, Note: "a simulator, not QQ"})
+	}
+	return all
+}
+
+// databaseNote says what is wrong with the database. Other errors may contain its address, and are only logged.
+func databaseNote(err error) string {
+	if found, _ := sql.Explain(err); found != "" {
+		return found
+	}
+	if errors.Is(err, sql.ErrSchema) {
+		return err.Error()
+	}
+	return "does not answer"
+}
+
+// redisNote says what is wrong with Redis, and which requests are refused meanwhile.
+func redisNote(err error) string {
+	if found, _ := redis.Explain(err); found != "" {
+		return "refuses commands, since " + found + ": until that is over, " + withoutRedis
+	}
+	return "does not answer: until it does, " + withoutRedis
+}
+
+// compareClocks returns an error if this server's clock differs from the database's. The server stays ready: if it is
+// the database's clock that is wrong, no server would be ready.
+func (r *readiness) compareClocks(ctx context.Context, clock func(context.Context) (time.Time, error)) error {
+	began := r.now()
+	theirs, err := clock(ctx)
+	if err != nil {
+		r.clockAhead.Store(nil)
+		return nil // the check of the database reports it
+	}
+	ahead := ClockAhead(began, r.now(), theirs)
+	r.clockAhead.Store(&ahead)
+	if ahead.Abs() <= ClockTolerance {
+		return nil
+	}
+	direction := "ahead of"
+	if ahead < 0 {
+		direction = "behind"
+	}
+	return fmt.Errorf("this server's clock is %s %s the database's: tokens may be accepted too long, or be rejected; "+
+		"let NTP set the clocks", ahead.Abs().Round(time.Second), direction)
+}
+
+// clockOffset returns how many seconds this server's clock was ahead of the database's; NaN if that is unknown.
+func (r *readiness) clockOffset() float64 {
+	if ahead := r.clockAhead.Load(); ahead != nil {
+		return ahead.Seconds()
+	}
+	return math.NaN()
+}
+
+// openApps returns an error if an AppSecret cannot be decrypted. Other apps work.
+func openApps(ctx context.Context, closed func(context.Context) ([]identity.App, error)) error {
+	apps, err := closed(ctx)
+	if err != nil || len(apps) == 0 {
+		return nil // the check of the database reports the error
+	}
+	return fmt.Errorf("master_key does not decrypt the AppSecret of %d app(s), through which nobody can sign in; "+
+		"lingpai doctor names them", len(apps))
 }
 
 // backend is the source of the signing keys. One that reads a database also has Age, like a [keys.Keeper].

@@ -19,7 +19,7 @@ import (
 // drainTime is how long requests in flight may take after the signal to stop.
 const drainTime = 20 * time.Second
 
-// withoutRedis lists the requests that are rejected while Redis does not answer.
+// withoutRedis lists the requests that are rejected while Redis does not work.
 const withoutRedis = "passwords, registrations, phone numbers and calls that need a session key are refused"
 
 // Serve serves requests with the given settings until the context ends, as [Server.Serve] does. It logs the version at
@@ -37,8 +37,8 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 		return err
 	}
 	defer volatile.Close()
-	if err := volatile.Ping(ctx); err != nil {
-		logger.Warn("Redis does not answer: until it does, "+withoutRedis, "error", err)
+	if err := volatile.CheckWritable(ctx); err != nil {
+		logger.Warn("Redis "+redisNote(err), "error", err)
 	}
 	server, err := New(ctx, Config{Settings: s, Stores: StoresOf(database), Volatile: volatile, Logger: logger})
 	if err != nil {

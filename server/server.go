@@ -64,6 +64,8 @@ type Stores struct {
 	// CheckDatabase returns an error if the database does not answer, does not have the required schema or cannot be
 	// written. Only readiness calls it.
 	CheckDatabase func(context.Context) error
+	Clock         func(context.Context) (time.Time, error)      // the database's, for readiness; nil: not compared
+	ClosedApps    func(context.Context) ([]identity.App, error) // whose AppSecrets cannot be decrypted; nil: not checked
 }
 
 // StoresOf returns the stores of a migrated database.
@@ -72,7 +74,8 @@ func StoresOf(database *sql.DB) Stores {
 		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(),
 		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
-		Keys: database.Keys(), CheckDatabase: checkOf(database),
+		Keys: database.Keys(), CheckDatabase: checkOf(database), Clock: database.Clock,
+		ClosedApps: database.Apps().Closed,
 	}
 }
 
@@ -105,6 +108,9 @@ type Server struct {
 
 // Handler returns the handler of all endpoints.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// MetricsHandler returns the handler of GET /metrics, which Start serves at an address of its own.
+func (s *Server) MetricsHandler() http.Handler { return s.metrics.Handler() }
 
 // Serve serves a handler, which is Handler or calls it, with a bound on connections until the context ends. Then it
 // goes on for server.shutdown_delay, but is not ready and closes connections after their requests, so that load
@@ -185,7 +191,7 @@ func (s *Server) serveMetrics(ctx context.Context) error {
 	}
 	s.logger.Info("metrics", "addr", listener.Addr().String())
 	go func() {
-		server := provider.NewHTTPServer(s.metrics.Handler(), s.logger)
+		server := provider.NewHTTPServer(s.MetricsHandler(), s.logger)
 		if err := ServeUntilDone(ctx, server, listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			s.logger.Error("metrics are no longer served", "error", err)
 		}

@@ -14,7 +14,8 @@ import (
 // Volatile is a volatile store that may be on another machine. Closing it closes its connections.
 type Volatile interface {
 	identity.Volatile
-	Ping(ctx context.Context) error
+	Ping(ctx context.Context) error          // whether it answers
+	CheckWritable(ctx context.Context) error // whether it can count and store
 	Close() error
 }
 
@@ -37,6 +38,9 @@ type ownMemory struct{ *memory.Store }
 
 // Ping implements Volatile.
 func (ownMemory) Ping(context.Context) error { return nil }
+
+// CheckWritable implements Volatile.
+func (ownMemory) CheckWritable(context.Context) error { return nil }
 
 // Close implements Volatile.
 func (ownMemory) Close() error { return nil }

@@ -182,8 +182,17 @@ func (w wiring) bound(metrics *telemetry.Metrics) {
 func (w wiring) handler(s services) (http.Handler, error) {
 	ready := w.config.Ready
 	if ready == nil {
-		ready = readiness(w.config.Settings, w.config.Stores.CheckDatabase, w.config.Volatile, w.config.Keys)
+		checks := newReadiness(w.config)
+		ready = checks.checks
+		w.server.metrics.WatchClock(checks.clockOffset)
 	}
+	w.server.metrics.WatchChecks(func(ctx context.Context) map[string]bool {
+		passed := map[string]bool{}
+		for _, check := range ready(ctx) {
+			passed[check.Name] = check.OK && !check.Degraded
+		}
+		return passed
+	})
 	var observe func(route string, next http.Handler) http.Handler
 	if w.config.Settings.MetricsAddr != "" {
 		observe = w.server.metrics.Observe

@@ -100,7 +100,7 @@ func TestDoctorTriesRedis(t *testing.T) {
 	requireFinding(t, o.examined(), "redis", statusOK, "stores and returns values; a command takes", "")
 	full := dbtest.RestartableRedis(t, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
 	requireFinding(t, o.with("LINGPAI_REDIS_URL="+full.URL()).examined(), "redis", statusFault,
-		"does not store values", "has memory left")
+		"refuses commands: it has no memory left", "maxmemory")
 	require.NoError(t, server.Pause())
 	requireFinding(t, o.examined(), "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
 }

@@ -109,6 +109,41 @@ func (m *Metrics) Watch(connections, bodyBytes func() int64) {
 			func() float64 { return float64(bodyBytes()) }))
 }
 
+// WatchClock reports at each scrape how many seconds this server's clock is ahead of the database's.
+func (m *Metrics) WatchClock(offset func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lingpai_clock_offset_seconds",
+		Help: "How far this server's clock is ahead of PostgreSQL's, without the time of the answer; negative: behind; " +
+			"NaN: unknown, or SQLite."}, offset))
+}
+
+// WatchChecks makes the readiness checks at each scrape, and reports which of them pass without a fault.
+func (m *Metrics) WatchChecks(checks func(context.Context) map[string]bool) {
+	m.registry.MustRegister(readyChecks(checks))
+}
+
+// readyChecks reports the results of the readiness checks by name.
+type readyChecks func(context.Context) map[string]bool
+
+var checkPasses = prometheus.NewDesc("lingpai_ready",
+	"1: nothing is wrong with what the label names; 0: something is, and GET /readyz says what and whether the server "+
+		"is ready nevertheless.", []string{"check"}, nil)
+
+// Describe implements prometheus.Collector.
+func (readyChecks) Describe(into chan<- *prometheus.Desc) { into <- checkPasses }
+
+// Collect implements prometheus.Collector.
+func (c readyChecks) Collect(into chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	for name, passes := range c(ctx) {
+		value := 0.0
+		if passes {
+			value = 1
+		}
+		into <- prometheus.MustNewConstMetric(checkPasses, prometheus.GaugeValue, value, name)
+	}
+}
+
 // Limited implements limits.Meter.
 func (m *Metrics) Limited(limit string) { m.limited.WithLabelValues(limit).Inc() }
 

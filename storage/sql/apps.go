@@ -82,15 +82,31 @@ func (a *Apps) Find(ctx context.Context, platform, id string) (identity.App, err
 		&row); err != nil {
 		return identity.App{}, err
 	}
+	return a.open(row)
+}
+
+// Closed returns the apps whose AppSecrets cannot be decrypted, without their secrets.
+func (a *Apps) Closed(ctx context.Context) (closed []identity.App, err error) {
+	rows, err := scanAll[appRow](a.db.read.WithContext(ctx), "SELECT * FROM apps ORDER BY platform, id")
+	for _, row := range rows {
+		if _, sealed := a.open(row); sealed != nil {
+			closed = append(closed, row.app())
+		}
+	}
+	return closed, err
+}
+
+// open returns an app with its secret, or without it if there is no ring.
+func (a *Apps) open(row appRow) (identity.App, error) {
 	app := row.app()
 	if a.db.ring == nil {
 		return app, nil
 	}
-	secret, err := a.db.ring.Open(sealAppSecret, platform+"/"+id, row.SealedSecret)
+	secret, err := a.db.ring.Open(sealAppSecret, row.Platform+"/"+row.ID, row.SealedSecret)
 	if err != nil {
 		return identity.App{}, fmt.Errorf(
 			"%w: cannot decrypt the AppSecret of %s, possibly because it was encrypted with another master_key "+
-				"(LINGPAI_MASTER_KEY): %w", identity.ErrUnusable, id, err)
+				"(LINGPAI_MASTER_KEY): %w", identity.ErrUnusable, row.ID, err)
 	}
 	app.Secret = identity.Secret(secret)
 	return app, nil

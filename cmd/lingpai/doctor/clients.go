@@ -11,7 +11,6 @@ import (
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/sql"
@@ -32,7 +31,7 @@ func (d *doctor) checkClients(ctx context.Context) {
 	}
 	before := len(d.report.findings)
 	check := clientCheck{report: d.report, settings: d.settings, faulty: d.faulty, apps: apps,
-		closed: d.closedApps(ctx, apps)}
+		closed: d.closedApps(ctx)}
 	for _, client := range records {
 		check.record(client)
 		check.scopes(client)
@@ -46,20 +45,12 @@ func (d *doctor) checkClients(ctx context.Context) {
 }
 
 // closedApps returns the ids of apps whose AppSecret master_key does not decrypt, or none if master_key is invalid.
-func (d *doctor) closedApps(ctx context.Context, apps []identity.App) []string {
-	var closed []string
+func (d *doctor) closedApps(ctx context.Context) (ids []string) {
+	apps, _ := within(ctx, d.database.Apps().Closed)
 	for _, app := range apps {
-		if d.faulty("master_key") {
-			continue
-		}
-		_, err := within(ctx, func(ctx context.Context) (identity.App, error) {
-			return d.database.Apps().Find(ctx, app.Platform, app.ID)
-		})
-		if errors.Is(err, keys.ErrUnknownMasterKey) || errors.Is(err, keys.ErrSealBroken) {
-			closed = append(closed, app.ID)
-		}
+		ids = append(ids, app.ID)
 	}
-	return closed
+	return ids
 }
 
 // clientCheck checks the records of clients.

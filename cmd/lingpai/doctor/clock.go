@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// Limits of clock skew. Most verifiers tolerate a minute, and a small skew grows.
-const (
-	oddSkew    = 5 * time.Second
-	brokenSkew = time.Minute
-)
+// brokenSkew is more than most verifiers tolerate.
+const brokenSkew = time.Minute
 
 // checkClock compares this machine's clock with those of the database and of WeChat. SQLite has no clock of its own.
 func (d *doctor) checkClock(ctx context.Context) {
@@ -39,7 +37,7 @@ func (d *doctor) checkClock(ctx context.Context) {
 func aheadOf(ctx context.Context, database *sql.DB) (time.Duration, error) {
 	began := time.Now()
 	now, err := database.Clock(ctx)
-	return middle(began, time.Now()).Sub(now), err
+	return server.ClockAhead(began, time.Now(), now), err
 }
 
 func (r *report) judgeClock(other string, ahead time.Duration) {
@@ -52,7 +50,7 @@ func (r *report) judgeClock(other string, ahead time.Duration) {
 	switch {
 	case skew > brokenSkew:
 		r.fault(found+": services would reject tokens as expired or not yet valid", advice)
-	case skew > oddSkew:
+	case skew > server.ClockTolerance:
 		r.warning(found, advice)
 	default:
 		r.ok("this machine's clock agrees with " + other)

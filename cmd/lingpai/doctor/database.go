@@ -33,7 +33,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 		return
 	}
 	d.database = database
-	if d.isReadOnly(ctx) {
+	if !d.writable(ctx) {
 		return
 	}
 	if file == "" {
@@ -48,16 +48,14 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	}
 }
 
-// isReadOnly reports whether the database is known to reject writes, and adds a finding if so. Other errors are those
-// of the next check, too.
-func (d *doctor) isReadOnly(ctx context.Context) bool {
+// writable reports a fault if the database is known to refuse writes. Other errors are those of the next check, too.
+func (d *doctor) writable(ctx context.Context) bool {
 	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, d.database.CheckWritable(ctx) })
-	if !errors.Is(err, sql.ErrReadOnly) {
-		return false
-	}
 	found, advice := sql.Explain(err)
-	d.report.fault(d.settings.DatabaseName()+" is "+found, advice)
-	return true
+	if found != "" {
+		d.report.fault(d.settings.DatabaseName()+" cannot be written: "+found, advice)
+	}
+	return found == ""
 }
 
 func (d *doctor) checkMigrations(ctx context.Context) {

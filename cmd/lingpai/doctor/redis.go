@@ -10,6 +10,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/storage/redis"
 )
 
 const (
@@ -46,16 +47,19 @@ func (d *doctor) checkRedis(ctx context.Context) {
 }
 
 func askRedis(ctx context.Context, report *report, store server.Volatile) {
-	if _, err := within(ctx, func(ctx context.Context) (any, error) { return nil, store.Ping(ctx) }); err != nil {
+	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, store.Ping(ctx) })
+	if found, _ := redis.Explain(err); err != nil && found == "" {
 		report.fault("does not answer: "+report.words(err), checkRedisURL)
 		return
 	}
 	took, err := within(ctx, func(ctx context.Context) (time.Duration, error) { return roundTrip(ctx, store) })
+	found, advice := redis.Explain(err)
 	switch {
+	case found != "":
+		report.fault("answers, but refuses commands: "+found, advice)
 	case err != nil:
 		report.fault("answers, but does not store values: "+report.words(err),
-			"allow the user in redis.url to read, write and run scripts under redis.key_prefix, on a server "+
-				"that is not a read-only replica and has memory left")
+			checkRedisURL)
 	case took > slowRedis:
 		report.warning(fmt.Sprintf("answers, but a command takes %s", took),
 			"run Redis in the same region and network as lingpai")
@@ -64,19 +68,22 @@ func askRedis(ctx context.Context, report *report, store server.Volatile) {
 	}
 }
 
-// roundTrip puts, gets and takes a random key, and returns how long one command took on average.
-func roundTrip(ctx context.Context, store identity.Volatile) (time.Duration, error) {
+// roundTrip counts, puts, gets and takes a random key, and returns how long one command took on average.
+func roundTrip(ctx context.Context, store server.Volatile) (time.Duration, error) {
 	key, value := "doctor:"+rand.Text(), []byte(rand.Text())
 	began := time.Now()
 	if err := store.Put(ctx, key, value, 2*AnswerTime); err != nil {
 		return 0, fmt.Errorf("put: %w", err)
+	}
+	if err := store.CheckWritable(ctx); err != nil {
+		return 0, fmt.Errorf("count: %w", err)
 	}
 	for _, read := range []func(context.Context, string) ([]byte, error){store.Get, store.Take} {
 		if got, err := read(ctx, key); err != nil || !bytes.Equal(got, value) {
 			return 0, fmt.Errorf("a stored value was not returned: %w", err)
 		}
 	}
-	took := time.Since(began) / 3
+	took := time.Since(began) / 4
 	if _, err := store.Get(ctx, key); !errors.Is(err, identity.ErrNotFound) {
 		return 0, errors.New("a deleted value is still there")
 	}

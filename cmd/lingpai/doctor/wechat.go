@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 )
 
@@ -73,14 +74,11 @@ func callUpstream(ctx context.Context, base string) (upstream, error) {
 	defer response.Body.Close()
 	u := upstream{answers: true}
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		ahead := middle(began, time.Now()).Sub(date.Add(time.Second / 2)) // a Date header has whole seconds
+		ahead := server.ClockAhead(began, time.Now(), date.Add(time.Second/2)) // a Date header has whole seconds
 		u.ahead = &ahead
 	}
 	return u, nil
 }
-
-// middle estimates when an answer was made.
-func middle(began, ended time.Time) time.Time { return began.Add(ended.Sub(began) / 2) }
 
 // upstreamFault returns why a call failed, in a text that cannot quote a proxy's password.
 func upstreamFault(err error) string {

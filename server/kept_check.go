@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/provider/bounds"
+)
+
+const (
+	checkTime  = 2500 * time.Millisecond // limits a check; less than load balancers and scrapes wait
+	checkAgain = time.Second             // how long a failure is kept, so that a recovery is seen soon
+	checkLog   = time.Minute             // between log lines about the same check
+)
+
+var errNoAnswer = errors.New("no answer in time")
+
+// keptCheck is a readiness check whose result is kept for a while, so that it costs the same however many ask. At most
+// one look is in progress.
+type keptCheck struct {
+	name     string
+	required bool          // whether the server is not ready if it fails
+	every    time.Duration // how long a success is kept
+	look     func(context.Context) error
+	note     func(error) string // for callers, so without secrets
+	logger   *slog.Logger
+	lines    *bounds.Sampler
+
+	mutex   sync.Mutex
+	failure error
+	until   time.Time     // the end of the result
+	looking chan struct{} // closed at the end of the look in progress; nil: none
+}
+
+// start looks unless the last result is recent enough. It returns a channel that is closed when there is a result.
+func (c *keptCheck) start() <-chan struct{} {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.looking != nil {
+		return c.looking
+	}
+	done := make(chan struct{})
+	if time.Now().Before(c.until) {
+		close(done)
+		return done
+	}
+	c.looking = done
+	go c.lookOnce(done)
+	return done
+}
+
+// lookOnce does not use a caller's context, since others wait for the same result.
+func (c *keptCheck) lookOnce(done chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
+	defer cancel()
+	err := c.look(ctx)
+	c.mutex.Lock()
+	before := c.failure
+	c.failure, c.until, c.looking = err, time.Now().Add(c.every), nil
+	if err != nil {
+		c.until = time.Now().Add(min(c.every, checkAgain))
+	}
+	c.mutex.Unlock()
+	close(done)
+	c.log(before, err)
+}
+
+func (c *keptCheck) log(before, err error) {
+	if err == nil && before != nil {
+		c.logger.Info("a readiness check passes again", "check", c.name)
+	}
+	if err == nil {
+		return
+	}
+	if omitted, through := c.lines.Next(c.name, time.Now()); through {
+		c.logger.Warn("a readiness check fails", "check", c.name, "note", c.note(err), "error", err, "omitted", omitted)
+	}
+}
+
+// result waits for the end of a look that start returned, or of the caller's context.
+func (c *keptCheck) result(ctx context.Context, done <-chan struct{}) provider.ReadyCheck {
+	failure := errNoAnswer
+	select {
+	case <-done:
+		c.mutex.Lock()
+		failure = c.failure
+		c.mutex.Unlock()
+	case <-ctx.Done():
+	}
+	if failure == nil {
+		return provider.ReadyCheck{Name: c.name, OK: true}
+	}
+	return provider.ReadyCheck{Name: c.name, OK: !c.required, Degraded: !c.required, Note: c.note(failure)}
+}

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/provider/bounds"
+)
+
+func keptFor(every time.Duration, look func(context.Context) error, log *strings.Builder) *keptCheck {
+	return &keptCheck{name: "disk", every: every, look: look, note: error.Error,
+		logger: slog.New(slog.NewTextHandler(log, nil)), lines: bounds.NewSampler(time.Hour)}
+}
+
+// TestManyAskersCostOneLook, also while it takes long.
+func TestManyAskersCostOneLook(t *testing.T) {
+	var looks atomic.Int64
+	finish := make(chan struct{})
+	check := keptFor(time.Hour, func(context.Context) error {
+		looks.Add(1)
+		<-finish
+		return nil
+	}, &strings.Builder{})
+	var askers sync.WaitGroup
+	for range 20 {
+		askers.Go(func() {
+			if result := check.result(t.Context(), check.start()); result != (provider.ReadyCheck{Name: "disk", OK: true}) {
+				t.Error(result)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return looks.Load() == 1 }, 30*time.Second, time.Millisecond)
+	close(finish)
+	askers.Wait()
+	require.True(t, check.result(t.Context(), check.start()).OK)
+	require.EqualValues(t, 1, looks.Load())
+}
+
+// TestACheckThatHangsIsAnswered when its caller's time is over, and hangs only once.
+func TestACheckThatHangsIsAnswered(t *testing.T) {
+	var looks atomic.Int64
+	finish := make(chan struct{})
+	check := keptFor(time.Hour, func(context.Context) error { // ignores its context, as a read of a dead disk does
+		looks.Add(1)
+		<-finish
+		return nil
+	}, &strings.Builder{})
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	for range 3 {
+		require.Equal(t, provider.ReadyCheck{Name: "disk", OK: true, Degraded: true, Note: "no answer in time"},
+			check.result(over, check.start()))
+	}
+	check.required = true
+	require.False(t, check.result(over, check.start()).OK)
+	close(finish)
+	require.True(t, check.result(t.Context(), check.start()).OK)
+	require.EqualValues(t, 1, looks.Load())
+}
+
+// TestTheCallerDoesNotEndALook that others wait for.
+func TestTheCallerDoesNotEndALook(t *testing.T) {
+	check := keptFor(time.Hour, func(ctx context.Context) error { return ctx.Err() }, &strings.Builder{})
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	started := check.start()
+	check.result(over, started)
+	require.True(t, check.result(t.Context(), started).OK)
+}
+
+// TestAFailureIsLoggedOnceAndItsEndToo.
+func TestAFailureIsLoggedOnceAndItsEndToo(t *testing.T) {
+	var log strings.Builder
+	failure := errors.New("full; free space")
+	check := keptFor(0, func(context.Context) error { return failure }, &log)
+	look := func() { check.lookOnce(make(chan struct{})) }
+	look()
+	look()
+	require.Equal(t, 1, strings.Count(log.String(), "a readiness check fails"))
+	require.Contains(t, log.String(), "full; free space")
+	failure = nil
+	look()
+	look()
+	require.Equal(t, 1, strings.Count(log.String(), "a readiness check passes again"))
+}
+
+func TestTheClockIsAheadByWhatTheRoundTripLeavesNoDoubtOf(t *testing.T) {
+	began := time.Now()
+	ended := began.Add(2 * time.Second)
+	for theirs, want := range map[time.Duration]time.Duration{0: 0, time.Second: 0, 2 * time.Second: 0,
+		-3 * time.Second: 3 * time.Second, 9 * time.Second: -7 * time.Second} {
+		require.Equal(t, want, ClockAhead(began, ended, began.Add(theirs)), theirs)
+	}
+}
