@@ -40,7 +40,8 @@ type readiness struct {
 func newReadiness(c Config) *readiness {
 	r := &readiness{settings: c.Settings, signer: c.Keys, now: c.Now}
 	lines := bounds.NewSampler(checkLog)
-	check := func(name string, every time.Duration, look func(context.Context) error, note func(error) string) *keptCheck {
+	check := func(name string, every time.Duration, look func(context.Context) error,
+		note func(error) string) *keptCheck {
 		return &keptCheck{name: name, every: every, look: look, note: note, logger: c.Logger, lines: lines}
 	}
 	keepDatabase := keepAnswer

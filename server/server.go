@@ -64,8 +64,10 @@ type Stores struct {
 	// CheckDatabase returns an error if the database does not answer, does not have the required schema or cannot be
 	// written. Only readiness calls it.
 	CheckDatabase func(context.Context) error
-	Clock         func(context.Context) (time.Time, error)      // the database's, for readiness; nil: not compared
-	ClosedApps    func(context.Context) ([]identity.App, error) // whose AppSecrets cannot be decrypted; nil: not checked
+	// Clock returns the time of the database's clock; nil: not compared. Only readiness calls it.
+	Clock func(context.Context) (time.Time, error)
+	// ClosedApps returns the apps whose AppSecrets cannot be decrypted; nil: not checked. Only readiness calls it.
+	ClosedApps func(context.Context) ([]identity.App, error)
 }
 
 // StoresOf returns the stores of a migrated database.

@@ -184,7 +184,9 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	if ready == nil {
 		checks := newReadiness(w.config)
 		ready = checks.checks
-		w.server.metrics.WatchClock(checks.clockOffset)
+		if w.config.Settings.DatabaseFile() == "" {
+			w.server.metrics.WatchClock(checks.clockOffset)
+		}
 	}
 	w.server.metrics.WatchChecks(func(ctx context.Context) map[string]bool {
 		passed := map[string]bool{}

@@ -101,6 +101,15 @@ func TestDoctorTriesRedis(t *testing.T) {
 	full := dbtest.RestartableRedis(t, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
 	requireFinding(t, o.with("LINGPAI_REDIS_URL="+full.URL()).examined(), "redis", statusFault,
 		"refuses commands: it has no memory left", "maxmemory")
+	lonely := dbtest.RestartableRedis(t, "--min-replicas-to-write", "1")
+	requireFinding(t, o.with("LINGPAI_REDIS_URL="+lonely.URL()).examined(), "redis", statusFault,
+		"refuses commands: it has fewer replicas", "start its replicas")
+	replica := dbtest.RestartableRedis(t, "--replicaof", "127.0.0.1 1")
+	requireFinding(t, o.with("LINGPAI_REDIS_URL="+replica.URL()).examined(), "redis", statusFault,
+		"refuses commands: it is a read-only replica", "let redis.url (LINGPAI_REDIS_URL) lead to the primary")
+	stranger := o.with("LINGPAI_REDIS_URL=redis://user:hidden-password@" + server.Address())
+	requireFinding(t, stranger.examined(), "redis", statusFault,
+		"refuses commands: the user or the password is wrong", "correct them in redis.url (LINGPAI_REDIS_URL)")
 	require.NoError(t, server.Pause())
 	requireFinding(t, o.examined(), "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
 }

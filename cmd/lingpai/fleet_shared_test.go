@@ -159,9 +159,11 @@ func TestPostgreSQLGone(t *testing.T) {
 				}
 				require.Less(t, time.Since(began), 2*patience)
 				require.Equal(t, http.StatusOK, get(t, "http://"+r.addr+"/.well-known/jwks.json").status)
-				ready := get(t, "http://"+r.addr+"/readyz")
-				require.Equal(t, http.StatusServiceUnavailable, ready.status)
-				require.Contains(t, fmt.Sprint(ready.members["checks"]), fault.note)
+				require.Eventually(t, func() bool {
+					ready := get(t, "http://"+r.addr+"/readyz")
+					return ready.status == http.StatusServiceUnavailable &&
+						strings.Contains(fmt.Sprint(ready.members["checks"]), fault.note)
+				}, patience, 50*time.Millisecond)
 			}
 			require.NoError(t, fault.end())
 			_, err = f.ask("", "grant_type", "refresh_token", "refresh_token", refresh)

@@ -112,8 +112,8 @@ func (m *Metrics) Watch(connections, bodyBytes func() int64) {
 // WatchClock reports at each scrape how many seconds this server's clock is ahead of the database's.
 func (m *Metrics) WatchClock(offset func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lingpai_clock_offset_seconds",
-		Help: "How far this server's clock is ahead of PostgreSQL's, without the time of the answer; negative: behind; " +
-			"NaN: unknown, or SQLite."}, offset))
+		Help: "How far this server's clock is ahead of PostgreSQL's, without the time of the answer; " +
+			"negative: behind; NaN: unknown."}, offset))
 }
 
 // WatchChecks makes the readiness checks at each scrape, and reports which of them pass without a fault.

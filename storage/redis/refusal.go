@@ -31,7 +31,7 @@ const (
 		"failover nothing else is needed"
 )
 
-// refusals are the codes of servers that answer and do not work (https://redis.io/docs/latest/develop/reference/protocol-spec/).
+// refusals are the codes of servers that answer and do not work.
 var refusals = []refusal{
 	{"OOM", "it has no memory left", "raise maxmemory, or let other programs use another Redis"},
 	{"READONLY", "it is a read-only replica", primaryAdvice},

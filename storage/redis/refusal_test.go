@@ -60,8 +60,9 @@ func noDisk(t *testing.T) (*dbtest.RedisServer, string, []any) {
 	command(t, server, "CONFIG", "SET", "dir", "/proc") // where nothing can be saved
 	command(t, server, "CONFIG", "SET", "save", "3600 1")
 	command(t, server, "BGSAVE")
+	client := dial(t, server.URL())
 	requireEventually(t, func() bool {
-		return strings.Contains(dial(t, server.URL()).Info(t.Context(), "persistence").Val(), "rdb_last_bgsave_status:err")
+		return strings.Contains(client.Info(t.Context(), "persistence").Val(), "rdb_last_bgsave_status:err")
 	})
 	return server, "", []any{"CONFIG", "SET", "stop-writes-on-bgsave-error", "no"}
 }
