@@ -18,6 +18,9 @@ const CheckDatabaseURL = "check database.url (LINGPAI_DATABASE_URL)"
 // OpenDatabase opens the configured database. Its error contains advice for the operator.
 func OpenDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	database, err := ConnectDatabase(ctx, s)
+	if errors.Is(err, sql.ErrPooler) { // which contains advice
+		return nil, fmt.Errorf("%s cannot be used: %w", s.DatabaseName(), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be opened: %w\n%s", s.DatabaseName(), err,
 			DatabaseAdvice(s.DatabaseFile(), err))

@@ -78,7 +78,7 @@ func (s *Schema) MigrateUp(ctx context.Context) ([]string, error) {
 		}
 		current, err := migrator.GetDBVersion(ctx)
 		if err != nil || current <= reached {
-			return names, failure
+			return names, advised(failure)
 		}
 		reached = current
 	}
@@ -106,7 +106,7 @@ func (s *Schema) MigrateDown(ctx context.Context) (string, error) {
 		return "", errors.New("there is no migration to undo")
 	}
 	if err != nil {
-		return "", err
+		return "", advised(err)
 	}
 	return path.Base(result.Source.Path), nil
 }
@@ -122,7 +122,7 @@ func (s *Schema) Status(ctx context.Context) ([]Migration, error) {
 	for _, status := range statuses {
 		steps = append(steps, Migration{Name: path.Base(status.Source.Path), AppliedAt: status.AppliedAt})
 	}
-	return steps, err
+	return steps, advised(err)
 }
 
 // Migrated reports whether any migration was ever applied.

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -37,11 +38,18 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, err
 	}
+	if config.DefaultQueryExecMode == pgx.QueryExecModeDescribeExec {
+		return nil, errDescribeExec
+	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout / time.Duration(len(pgurl.Addresses(config)))
 	}
 	return config, nil
 }
+
+// errDescribeExec rejects the mode that compiles and executes an unnamed statement in two round trips: behind a pooler
+// another client's statement can be executed.
+var errDescribeExec = errors.New("default_query_exec_mode=describe_exec returns wrong rows behind a pooler: use exec")
 
 // newPostgreSQL creates the one pool. It does not connect.
 func newPostgreSQL(options Options) (*DB, error) {
@@ -67,8 +75,8 @@ func newPostgreSQL(options Options) (*DB, error) {
 }
 
 // connectionSettings override a stricter default of the server, which would roll back single statements without need,
-// and let the server release the row locks of a process that vanished. They are not needed for correctness: behind a
-// pooler they may apply to another connection.
+// and let the server release the row locks of a process that vanished. They are not needed for correctness. The modes
+// for poolers do without them, since they would stay on a connection that other programs use next.
 const connectionSettings = "SET default_transaction_isolation = 'read committed'; SET " +
 	"idle_in_transaction_session_timeout = '10s'"
 
@@ -119,6 +127,9 @@ const generationKey = "generation"
 func (p *primary) watch(config *pgx.ConnConfig) stdlib.OptionOpenDB {
 	config.AfterConnect = func(ctx context.Context, connection *pgconn.PgConn) error {
 		connection.CustomData()[generationKey] = p.generation.Load()
+		if config.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
+			return nil
+		}
 		_, err := connection.Exec(ctx, connectionSettings).ReadAll()
 		return err
 	}
@@ -222,4 +233,53 @@ func (p timeoutPool) QueryRowContext(ctx context.Context, statement string, valu
 		ctx = bounded
 	}
 	return p.DB.QueryRowContext(ctx, statement, values...)
+}
+
+// ErrPooler means that a pooler executes the statements of one connection over several ones to PostgreSQL, which do not
+// have the same prepared statements.
+var ErrPooler = errors.New("a pooler in front of PostgreSQL does not keep prepared statements; add " +
+	"default_query_exec_mode=exec to the parameters of database.url (LINGPAI_DATABASE_URL)")
+
+// checkPooler returns ErrPooler if there is such a pooler. It prepares and executes the same statements over two
+// connections: a pooler that is not busy prepares them twice over the same one, and a busy one executes them where they
+// were not prepared, with a probability of three quarters or more for each statement.
+func checkPooler(ctx context.Context, db *DB) error {
+	ctx, cancel, err := withTimeout(ctx, db.timeout)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	pool, err := db.write.DB()
+	if err != nil {
+		return err
+	}
+	for range min(2, pool.Stats().MaxOpenConnections) {
+		connection, err := pool.Conn(ctx)
+		if err != nil {
+			return advised(err)
+		}
+		defer connection.Close() // at the end, so that the second one is another
+		for n := range 3 {
+			var sum int
+			query := fmt.Sprintf("SELECT $1::int + %d", n)
+			if err := connection.QueryRowContext(ctx, query, n).Scan(&sum); err != nil {
+				return advised(err)
+			}
+		}
+	}
+	return nil
+}
+
+// advised adds to an error that a pooler causes what to do about it.
+func advised(err error) error {
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok:
+		return err
+	case failure.Code == "42P05" || failure.Code == "26000": // duplicate_prepared_statement, invalid_sql_statement_name
+		return fmt.Errorf("%w: %w", ErrPooler, err)
+	case strings.HasPrefix(failure.Message, "unsupported startup parameter"): // PgBouncer
+		return fmt.Errorf("%w; remove the parameter from database.url and set it for the role: ALTER ROLE … SET …", err)
+	}
+	return err
 }

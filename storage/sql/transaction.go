@@ -54,7 +54,7 @@ func retry(ctx context.Context, do func() error) error {
 	for try := 1; ; try++ {
 		err := do()
 		if !isUndone(err) || try == maxTries {
-			return err
+			return advised(err)
 		}
 		select {
 		case <-time.After(rand.N(time.Millisecond << try)):

@@ -28,6 +28,11 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 		c.MasterKey = ""
 	}
 	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return server.ConnectDatabase(ctx, c) })
+	if errors.Is(err, sql.ErrPooler) {
+		found, advice, _ := strings.Cut(sql.ErrPooler.Error(), "; ")
+		d.report.fault(c.DatabaseName()+" cannot be used: "+found, advice)
+		return
+	}
 	if err != nil {
 		d.report.fault(c.DatabaseName()+" cannot be opened: "+d.report.words(err), server.DatabaseAdvice(file, err))
 		return
