@@ -15,7 +15,7 @@ import (
 )
 
 // Pooler starts PgBouncer for the test alone, and returns the URL of a database through it. The mode is session or
-// transaction. It has at most this many connections to the database.
+// transaction. PgBouncer opens at most this many connections to the database.
 func Pooler(t testing.TB, database, mode string, connections int) string {
 	t.Helper()
 	binary := installed("pgbouncer", "/usr/sbin")
