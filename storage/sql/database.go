@@ -59,7 +59,9 @@ func newHotStatements(db *DB) hotStatements {
 	}
 }
 
-var errURL = errors.New("must be sqlite: and the path of a file, or the URL of a PostgreSQL database")
+var errURL = errors.New("must be the URL of a PostgreSQL database, or sqlite: and the path of a file, without // " +
+	"before it: sqlite:lingpai.db is in the working directory, sqlite:/var/lib/lingpai/lingpai.db is not; ~ is not " +
+	"expanded")
 
 // CheckURL returns an error if a URL is not the URL of a supported database. The error does not repeat the URL,
 // which may contain a password.

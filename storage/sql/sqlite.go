@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -23,11 +24,15 @@ import (
 // would sleep and poll.
 const readers = 8
 
+// misspelled matches paths as other programs write them, which would name a file in the root folder or in a folder
+// named ~; folders; and databases in memory, of which each connection would have one of its own.
+var misspelled = regexp.MustCompile(`^(//|~|file:|:memory:|\s)|[/\s]$`)
+
 // parseSQLite returns the path of the file and the value of the pragma synchronous.
 func parseSQLite(databaseURL string) (path, synchronous string, err error) {
 	path, query, _ := strings.Cut(strings.TrimPrefix(databaseURL, "sqlite:"), "?")
 	switch {
-	case path == "" || path == ":memory:": // each connection would have a separate database in memory
+	case path == "" || misspelled.MatchString(path):
 		return "", "", errURL
 	case query == "":
 		return path, "full", nil // nothing acknowledged is ever lost

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,6 +89,34 @@ func TestInvalidURLsAreRejected(t *testing.T) {
 		require.NotContains(t, err.Error(), "hunter2")
 	}
 	require.NoFileExists(t, filepath.Join(folder, "missing"))
+}
+
+// TestPathsOfOtherProgramsAreRejected: SQLAlchemy, Rails and others write the path of a database differently. The names
+// are those of files that such a URL must not create.
+func TestPathsOfOtherProgramsAreRejected(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("~", 0o700))
+	require.NoError(t, os.Mkdir("folder", 0o700))
+	folder, err := os.Getwd()
+	require.NoError(t, err)
+	for _, url := range []string{
+		"sqlite:/" + folder + "/x.db", "sqlite://" + folder + "/x.db", "sqlite:///" + folder + "/x.db", "sqlite:~/x.db",
+		"sqlite:~x.db", "sqlite:file:x.db", "sqlite:folder/", "sqlite: x.db", "sqlite:x.db ", "sqlite3:x.db",
+		"file:x.db", "x.db",
+	} {
+		for _, err := range []error{CheckURL(url), errorOf(Open(t.Context(), Options{URL: url}))} {
+			require.ErrorContains(t, err, "sqlite:lingpai.db", url)
+			require.ErrorContains(t, err, "sqlite:/var/lib/lingpai/lingpai.db", url)
+		}
+	}
+	_, err = Open(t.Context(), Options{URL: "sqlite:folder"})
+	require.ErrorContains(t, err, "directory")
+	var files []string
+	require.NoError(t, filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		files = append(files, path)
+		return err
+	}))
+	require.Equal(t, []string{".", "folder", "~"}, files, "nothing is created")
 }
 
 func TestRelativePathsAreRelativeToTheWorkingFolder(t *testing.T) {
