@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -27,6 +28,7 @@ type Options struct {
 type DB struct {
 	read, write *gorm.DB // the same pool with PostgreSQL
 	dialect     dialect
+	config      *pgx.ConnConfig // PostgreSQL only
 	hot         hotStatements
 	group       commitGroup // SQLite only
 	disk        *diskProbe  // SQLite only

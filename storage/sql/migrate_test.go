@@ -98,27 +98,6 @@ func requireStatus(t *testing.T, db *DB, applied bool) []string {
 	return names
 }
 
-func TestCheckRejectsAnotherSchema(t *testing.T) { everywhere(t, checkRejectsAnotherSchema) }
-
-func checkRejectsAnotherSchema(t *testing.T, open func() *DB) {
-	t.Helper()
-	ctx, db := t.Context(), open()
-	err := db.Schema().Check(ctx)
-	require.ErrorIs(t, err, ErrSchema)
-	require.ErrorContains(t, err, "lingpai migrate up")
-
-	_, err = db.Schema().MigrateUp(ctx)
-	require.NoError(t, err)
-	require.NoError(t, db.Schema().Check(ctx))
-
-	require.NoError(t, db.write.Exec("INSERT INTO lingpai_migrations (version_id, is_applied) VALUES "+
-		"(9999, TRUE)").Error)
-	err = db.Schema().Check(ctx)
-	require.ErrorIs(t, err, ErrSchema)
-	require.ErrorContains(t, err, "newer version")
-	require.NotContains(t, err.Error(), "migrate up")
-}
-
 // TestConcurrentMigrations opens and migrates one database with several handles, as servers do that start at the same
 // time.
 func TestConcurrentMigrations(t *testing.T) {

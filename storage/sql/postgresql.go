@@ -57,7 +57,7 @@ func newPostgreSQL(options Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{dialect: dialectPostgreSQL, timeout: defaultTimeout}
+	db := &DB{dialect: dialectPostgreSQL, config: config, timeout: defaultTimeout}
 	db.primary = &primary{db: db}
 	watched := db.primary.watch(config)
 	pool := stdlib.OpenDB(*config, watched)

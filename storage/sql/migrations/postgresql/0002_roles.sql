@@ -2,6 +2,7 @@
 
 -- +goose Up
 
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE users
     ADD COLUMN roles  TEXT NOT NULL DEFAULT '[]',
     ADD COLUMN claims TEXT NOT NULL DEFAULT ''; -- JSON object of at most 1 KiB; empty: none

@@ -2,15 +2,13 @@
 
 -- +goose Up
 
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE users
     ADD COLUMN deletes_at  BIGINT,           -- when the user will be deleted; NULL: not scheduled
     ADD COLUMN joined_into TEXT COLLATE "C"; -- the survivor of the merge; NULL: not merged
-CREATE INDEX users_leaving ON users (deletes_at) WHERE deletes_at IS NOT NULL;
 
--- Deleting a user, and the foreign key, also look for ended sessions. The index still has no column that a refresh changes, and active
--- sessions are adjacent.
-DROP INDEX sessions_of_user;
-CREATE INDEX sessions_of_user ON sessions (user_id, ended_at, client_id);
+-- 0013 replaces it.
+ALTER INDEX sessions_of_user RENAME TO sessions_active;
 
 CREATE TABLE profiles (
     user_id        TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES users (id),
@@ -26,9 +24,6 @@ CREATE TABLE profiles (
     phone_seen_at  BIGINT,
     updated_at     BIGINT           NOT NULL
 );
-
--- For finding users of one union who are not merged.
-CREATE INDEX accounts_of_union ON accounts (platform, open_platform COLLATE "C", union_id COLLATE "C") WHERE union_id <> '' AND open_platform <> '';
 
 CREATE TABLE joins (
     id        TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- UUIDv7, so ordered by time
@@ -56,11 +51,12 @@ CREATE TABLE phone_uses (
 DROP TABLE phone_uses;
 ALTER TABLE apps DROP COLUMN phone_budget;
 DROP TABLE joins;
-DROP INDEX accounts_of_union;
+DROP INDEX IF EXISTS accounts_of_union;
 DROP TABLE profiles;
-DROP INDEX sessions_of_user;
+DROP INDEX IF EXISTS sessions_of_user;
+DROP INDEX IF EXISTS sessions_active;
 CREATE INDEX sessions_of_user ON sessions (user_id, client_id) WHERE ended_at IS NULL;
-DROP INDEX users_leaving;
+DROP INDEX IF EXISTS users_leaving;
 ALTER TABLE users
     DROP COLUMN joined_into,
     DROP COLUMN deletes_at;

@@ -2,6 +2,7 @@
 
 -- +goose Up
 
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE users ADD COLUMN dismissed BOOLEAN NOT NULL DEFAULT false;
 
 -- +goose Down

@@ -3,6 +3,7 @@
 
 -- +goose Up
 
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE events ADD COLUMN actor TEXT;
 
 -- +goose Down

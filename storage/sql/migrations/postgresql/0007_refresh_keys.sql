@@ -4,6 +4,7 @@
 
 -- +goose Up
 
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE clients ADD COLUMN refresh_keys BOOLEAN NOT NULL DEFAULT FALSE;
 
 -- +goose Down

@@ -3,9 +3,8 @@
 
 -- +goose Up
 
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE users ADD COLUMN username_skeleton TEXT COLLATE "C"; -- UTS 39, regardless of case; NULL: not filled yet
-CREATE INDEX users_username_skeleton ON users (username_skeleton) WHERE username_skeleton IS NOT NULL;
-CREATE INDEX users_without_skeleton ON users (id) WHERE username_key IS NOT NULL AND username_skeleton IS NULL;
 
 -- Names that are being taken. A transaction that takes a name writes the row of its skeleton, and so waits for another
 -- one with the same skeleton. Rows that are an hour old are deleted.
@@ -17,6 +16,6 @@ CREATE TABLE username_locks (
 -- +goose Down
 
 DROP TABLE username_locks;
-DROP INDEX users_without_skeleton;
-DROP INDEX users_username_skeleton;
+DROP INDEX IF EXISTS users_without_skeleton;
+DROP INDEX IF EXISTS users_username_skeleton;
 ALTER TABLE users DROP COLUMN username_skeleton;

@@ -4,6 +4,7 @@
 
 -- +goose Up
 
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE sessions ADD COLUMN resources TEXT;
 ALTER TABLE clients ADD COLUMN is_audience TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE clients ADD COLUMN legacy_audience_until BIGINT; -- Unix time in milliseconds; NULL: never
