@@ -52,8 +52,7 @@ func OpenExistingDatabase(ctx context.Context, s settings.Settings) (*sql.DB, er
 	return OpenDatabase(ctx, s)
 }
 
-// OpenMigratedDatabase opens an existing database, and returns an error if its schema is not the one that this
-// version needs.
+// OpenMigratedDatabase opens an existing database, and returns an error if this version cannot run on its schema.
 func OpenMigratedDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	database, err := OpenExistingDatabase(ctx, s)
 	if err != nil {

@@ -30,7 +30,9 @@ func migrateUpCommand() *cobra.Command {
 				return err
 			}
 			if len(applied) == 0 {
-				say(cmd, "nothing to do: the database is up to date\n")
+				if err := sayUpToDate(cmd, database.Schema()); err != nil {
+					return err
+				}
 			}
 			lookAlikes, err := fillSkeletons(cmd, database.Users())
 			if err != nil {
@@ -38,6 +40,20 @@ func migrateUpCommand() *cobra.Command {
 			}
 			return printResult(cmd, members{"applied": append([]string{}, applied...), "look_alikes": lookAlikes})
 		})
+}
+
+func sayUpToDate(cmd *cobra.Command, schema *sql.Schema) error {
+	unknown, err := schema.Unknown(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if len(unknown) == 0 {
+		say(cmd, "nothing to do: the database is up to date\n")
+		return nil
+	}
+	say(cmd, "nothing to do: a newer version has migrated the database to %s, and this version can run on it\n",
+		unknown[len(unknown)-1].Name)
+	return nil
 }
 
 // lookAlike is a name in the output of migrate up that looks like another one.
@@ -102,7 +118,8 @@ func refuseDataLoss(ctx context.Context, database *sql.DB) error {
 }
 
 func migrationStatusCommand() *cobra.Command {
-	return migration(asTable(&cobra.Command{Use: "status", Short: "List migrations and when they were applied"}),
+	return migration(asTable(&cobra.Command{Use: "status",
+		Short: "List migrations, also those of newer versions, and when they were applied"}),
 		server.OpenExistingDatabase, showMigrations)
 }
 
@@ -119,6 +136,7 @@ func migration(cmd *cobra.Command, open func(context.Context, settings.Settings)
 type shownMigration struct {
 	Name      string `json:"name"`
 	AppliedAt string `json:"applied_at,omitempty"` // RFC 3339
+	Unknown   bool   `json:"unknown,omitempty"`
 }
 
 func showMigrations(cmd *cobra.Command, database *sql.DB) error {
@@ -128,9 +146,12 @@ func showMigrations(cmd *cobra.Command, database *sql.DB) error {
 	}
 	shown := make([]shownMigration, len(migrations))
 	for n, m := range migrations {
-		shown[n] = shownMigration{m.Name, moment(m.AppliedAt)}
+		shown[n] = shownMigration{m.Name, moment(m.AppliedAt), m.Unknown}
 	}
 	return printRows(cmd, shown, []string{"MIGRATION", "APPLIED"}, func(m shownMigration) []string {
+		if m.Unknown {
+			m.Name += " (of a newer version)"
+		}
 		return []string{m.Name, terminal.OrDash(m.AppliedAt)}
 	})
 }

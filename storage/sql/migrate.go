@@ -188,11 +188,11 @@ func (s *Schema) MigrateUp(ctx context.Context) ([]string, error) {
 		reached, err := migrator.GetDBVersion(ctx)
 		switch {
 		case err != nil:
-			return names, failure
+			return names, advised(failure)
 		case reached > current:
 			current, tries = reached, 0
 		case !isLocked(failure):
-			return names, failure
+			return names, advised(failure)
 		case tries == lockTries:
 			return names, fmt.Errorf("%w; a transaction that remains open locks a table: end it "+
 				"(pg_stat_activity lists it), and run the command again", failure)
@@ -259,7 +259,7 @@ func (s *Schema) MigrateDown(ctx context.Context) (string, error) {
 		return "", errors.New("there is no migration to undo")
 	}
 	if err != nil {
-		return "", err
+		return "", advised(err)
 	}
 	return path.Base(result.Source.Path), nil
 }

@@ -64,13 +64,23 @@ func (d *doctor) writable(ctx context.Context) bool {
 }
 
 func (d *doctor) checkMigrations(ctx context.Context) {
-	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, d.database.Schema().Check(ctx) })
-	if err == nil {
-		d.migrated = true
-		d.report.ok("the database schema is the one that this version needs")
+	unknown, err := within(ctx, func(ctx context.Context) ([]sql.Migration, error) {
+		if err := d.database.Schema().Check(ctx); err != nil {
+			return nil, err
+		}
+		return d.database.Schema().Unknown(ctx)
+	})
+	if err != nil {
+		d.report.fault(schemaAdvice(d.report, d.settings.DatabaseFile(), err))
 		return
 	}
-	d.report.fault(schemaAdvice(d.report, d.settings.DatabaseFile(), err))
+	d.migrated = true
+	if len(unknown) > 0 {
+		d.report.ok("the database schema is a newer version's (" + unknown[len(unknown)-1].Name +
+			"), and this version can run on it")
+		return
+	}
+	d.report.ok("the database schema is the one that this version needs")
 }
 
 // schemaAdvice separates what is wrong with the schema from what to do about it.
