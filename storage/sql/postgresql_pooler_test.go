@@ -114,24 +114,24 @@ func TestEveryExecModeOfPgx(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "cache_describe", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			requireServes(t, with(t, migrated.Copy(t), execMode, mode))
+			requireServesPooled(t, with(t, migrated.Copy(t), execMode, mode))
 		})
 	}
 	for _, mode := range []string{"cache_describe", "exec", "simple_protocol"} {
 		t.Run(mode+" behind a pooler in transaction mode", func(t *testing.T) {
 			t.Parallel()
 			pooler := dbtest.Pooler(t, migrated.Copy(t), "transaction", fewConnections)
-			requireServes(t, with(t, pooler, execMode, mode))
+			requireServesPooled(t, with(t, pooler, execMode, mode))
 		})
 	}
 	t.Run("the default behind a pooler in session mode", func(t *testing.T) {
 		t.Parallel()
-		requireServes(t, dbtest.Pooler(t, migrated.Copy(t), "session", DefaultConnections))
+		requireServesPooled(t, dbtest.Pooler(t, migrated.Copy(t), "session", DefaultConnections))
 	})
 }
 
-// requireServes requires all calls to read what was written.
-func requireServes(t *testing.T, database string) {
+// requireServesPooled requires all calls to read what was written.
+func requireServesPooled(t *testing.T, database string) {
 	t.Helper()
 	db := openMigratedURL(t, database, 0)
 	user, _, err := db.Accounts().FindOrCreateUser(t.Context(),
