@@ -213,5 +213,5 @@ func TestReadinessNotesAppSecretsThatCannotBeOpened(t *testing.T) {
 	require.NoError(t, database.Apps().Add(context.Background(), identity.App{Platform: identity.PlatformWechat,
 		ID: "wx0123456789abcdef", Secret: "0123456789abcdef0123456789abcdef"}))
 	w := watch(t, s.DatabaseURL.Reveal(), nil)
-	w.requires("apps", true, "the AppSecret of 1 app(s), through which nobody can sign in", 0)
+	w.requires("apps", true, "AppSecrets that master_key does not decrypt: 1; nobody can sign in", 0)
 }

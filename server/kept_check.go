@@ -14,7 +14,7 @@ import (
 const (
 	checkTime  = 2500 * time.Millisecond // limits a check; less than load balancers and scrapes wait
 	checkAgain = time.Second             // how long a failure is kept, so that a recovery is seen soon
-	checkLog   = time.Minute             // between log lines about the same check
+	checkLog   = time.Minute             // between log lines about the same failure of a check
 )
 
 var errNoAnswer = errors.New("no answer in time")
@@ -65,8 +65,8 @@ func (c *keptCheck) lookOnce(done chan struct{}) {
 		c.until = time.Now().Add(min(c.every, checkAgain))
 	}
 	c.mutex.Unlock()
-	close(done)
 	c.log(before, err)
+	close(done)
 }
 
 func (c *keptCheck) log(before, err error) {
@@ -76,8 +76,9 @@ func (c *keptCheck) log(before, err error) {
 	if err == nil {
 		return
 	}
-	if omitted, through := c.lines.Next(c.name, time.Now()); through {
-		c.logger.Warn("a readiness check fails", "check", c.name, "note", c.note(err), "error", err, "omitted", omitted)
+	note := c.note(err)
+	if omitted, through := c.lines.Next(c.name+" "+note, time.Now()); through {
+		c.logger.Warn("a readiness check fails", "check", c.name, "note", note, "error", err, "omitted", omitted)
 	}
 }
 

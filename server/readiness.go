@@ -143,8 +143,8 @@ func openApps(ctx context.Context, closed func(context.Context) ([]identity.App,
 	if err != nil || len(apps) == 0 {
 		return nil // the check of the database reports the error
 	}
-	return fmt.Errorf("master_key does not decrypt the AppSecret of %d app(s), through which nobody can sign in; "+
-		"lingpai doctor names them", len(apps))
+	return fmt.Errorf("AppSecrets that master_key does not decrypt: %d; nobody can sign in through their apps, which "+
+		"lingpai doctor names", len(apps))
 }
 
 // backend is the source of the signing keys. One that reads a database also has Age, like a [keys.Keeper].

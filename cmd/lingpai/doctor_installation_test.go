@@ -139,8 +139,8 @@ func TestDoctorLooksAtPostgreSQL(t *testing.T) {
 	requireFinding(t, findings, "clock", statusOK, "this machine's clock agrees with the clock of the database", "")
 
 	server.RejectWrites(t, true)
-	requireFinding(t, o.examined(), "database", statusFault, "cannot be written: read-only: default_transaction_read_only is on",
-		"target_session_attrs=read-write")
+	requireFinding(t, o.examined(), "database", statusFault,
+		"cannot be written: read-only: default_transaction_read_only is on", "target_session_attrs=read-write")
 	requireFinding(t, o.with("LINGPAI_DATABASE_URL="+server.URL()+"&target_session_attrs=read-write").examined(),
 		"database", statusFault, "cannot be opened", "turn default_transaction_read_only off")
 	server.RejectWrites(t, false)

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +18,8 @@ func TestHealthcheckAsksTheServerOfItsConfiguration(t *testing.T) {
 	o = o.with("LINGPAI_SERVER_ADDR=" + strings.TrimPrefix(base, "http://"))
 	require.Empty(t, o.ok("healthcheck"))
 	o.ok("migrate", "down", "--lose-data")
+	require.Eventually(t, func() bool { return get(t, base+"/login/readyz").status == http.StatusServiceUnavailable },
+		patience, 50*time.Millisecond, "a result is kept for a while")
 	require.Contains(t, o.refused("healthcheck"), "the server is not ready: 503 Service Unavailable database")
 	require.Contains(t, o.with("LINGPAI_SERVER_ADDR=127.0.0.1:1").refused("healthcheck"), "no server answers")
 }

@@ -132,21 +132,23 @@ func TestTooManyConnectionsAreExplained(t *testing.T) {
 	o.do("CREATE ROLE unlimited LOGIN")
 	o.do("CREATE DATABASE limited CONNECTION LIMIT 2")
 	server.LimitConnections(t, 12)
-	for limited, database := range map[string]string{
-		"the server":   server.URL(),
-		"the role":     "postgres://limited@" + server.Addr() + "/postgres?sslmode=disable",
-		"the database": "postgres://unlimited@" + server.Addr() + "/limited?sslmode=disable",
+	for _, c := range []struct{ limited, database string }{
+		{"the role", "postgres://limited@" + server.Addr() + "/postgres?sslmode=disable"},
+		{"the database", "postgres://unlimited@" + server.Addr() + "/limited?sslmode=disable"},
+		{"the server", server.URL()}, // the last, since its connections take a moment to end
 	} {
+		limited, database := c.limited, c.database
 		db, log := openLogged(t, database)
 		pool, err := db.read.DB()
 		require.NoError(t, err)
+		pool.SetMaxIdleConns(0) // an idle connection would answer
 		only, err := pool.Conn(t.Context())
 		require.NoError(t, err)
 		disconnect := dbtest.FillPostgreSQL(t, database)
 		_, refused := Open(t.Context(), Options{URL: database})
 		for _, err := range []error{refused, db.Ping(t.Context()), db.Schema().Check(t.Context())} {
 			found, advice := Explain(err)
-			require.Equal(t, "PostgreSQL accepts no more connections", found, limited)
+			require.Equal(t, "PostgreSQL accepts no more connections", found, "%s: %v", limited, err)
 			require.Contains(t, advice, "max_connections", limited)
 			require.Contains(t, advice, "LINGPAI_DATABASE_CONNECTIONS", limited)
 			requireNoIdentityError(t, limited, err)
