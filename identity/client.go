@@ -28,6 +28,13 @@ type Client struct {
 	CreatedAt     time.Time
 	DisabledAt    time.Time // zero: enabled
 
+	// How users sign in at the client in a browser.
+	RedirectURIs           []string // where /authorize may send users, compared byte for byte (RFC 6749 §3.1.2)
+	PostLogoutRedirectURIs []string // where they may be sent after signing out (RP-Initiated Logout §3.1)
+	BackchannelLogoutURI   string   // receives logout tokens (Back-Channel Logout §2.2); "": none
+	AlwaysConsent          bool     // asks for consent at every sign-in
+	OptionalPKCE           bool     // a confidential client whose library sends no code_challenge (RFC 7636)
+
 	// LegacyAudienceUntil is until when a token request that names no resource gets one token for the client's APIs and
 	// this server, as old versions of its program need it. Zero: never.
 	LegacyAudienceUntil time.Time

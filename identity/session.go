@@ -17,6 +17,9 @@ const (
 	EndedByUnlink   = "unlinked" // the account that opened it was unlinked
 	EndedByDeletion = "leaving"  // its user asked to be deleted
 	EndedByMerge    = "joined"   // its user was merged into another
+	EndedBySignOut  = "signout"  // the browser session that it came from ended
+	EndedByCode     = "code"     // its authorization code was used again
+	EndedByRenewal  = "renewed"  // a browser session that a new sign-in in the same browser replaced
 )
 
 // MethodPassword is the value of "amr" for a password (RFC 8176). For sign-ins by a platform the method is the
@@ -38,6 +41,7 @@ type Session struct {
 	UserID        string
 	Account       AccountKey // that signed in; zero: by password
 	ClientID      string
+	Browser       string // id of the browser session that it came from; "": none
 	Scope         string
 	Resources     []string // that the sign-in named (RFC 8707), and all that its tokens may be for; nil: it named none
 	Method        string
@@ -85,8 +89,8 @@ type Lifetimes struct {
 // wrong does no harm.
 type Sessions interface {
 	// Open stores a new session, sets its times, and ends the least recently seen sessions of the user at the client
-	// beyond limit (0: no limit). It returns ErrStale if the user is disabled or the user's AuthEpoch is no longer
-	// epoch, and ErrExists if OpenedBy is taken.
+	// beyond limit (0: no limit). It returns ErrStale if the user is disabled, if the user's AuthEpoch is no longer
+	// epoch, or if session.Browser is not an active browser session of the user, and ErrExists if OpenedBy is taken.
 	Open(ctx context.Context, session Session, epoch int64, lifetimes Lifetimes, limit int) (Session, error)
 	// Find returns a session, whether active or not, and the time of the store's clock. It returns ErrNotFound for an
 	// unknown id.
