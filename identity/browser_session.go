@@ -34,10 +34,10 @@ type SignedIn struct {
 
 // BrowserSessions stores browser sessions. As for Sessions, only the store's clock decides whether one is valid.
 type BrowserSessions interface {
-	// Open stores a new session and sets its times. In the same transaction it ends the session with the id replaced,
-	// which may be empty, without ending the sessions of clients, which go on with the new one: a browser gets a new
-	// secret at each sign-in, so that one from before the sign-in is of no use. It returns ErrStale if the user is
-	// disabled or the user's AuthEpoch is no longer session.Epoch.
+	// Open stores a new session and sets its times. In the same transaction it ends the user's session with the id
+	// replaced, which may be empty, without ending the sessions of clients, which go on with the new one: a browser
+	// gets a new secret at each sign-in, so that one from before the sign-in is of no use. A session of another user
+	// is left alone. Open returns ErrStale if the user is disabled or the user's AuthEpoch is no longer session.Epoch.
 	Open(ctx context.Context, session BrowserSession, lifetimes Lifetimes, replaced string) (BrowserSession, error)
 	// Find returns the active sessions with any of up to MaxBrowserSessions secrets, in the order of the hashes, with
 	// their users, and the time of the store's clock. A session is active if it has not ended or expired, and its user
@@ -46,11 +46,12 @@ type BrowserSessions interface {
 	// Touch sets LastSeenAt to now, and IdleExpiresAt to now and idle, but for at most ExpiresAt. It does nothing if
 	// the session was seen less than a minute ago, or is not active.
 	Touch(ctx context.Context, id string, idle time.Duration) error
-	// End ends a browser session, and the sessions of clients that came from it: all of them, or those without the
-	// scope offline_access. It returns false if the session had ended already or does not exist.
+	// End ends a browser session, which may have expired, and the sessions of clients that came from it: all of them,
+	// or those without the scope offline_access. It records one event. It returns false if the session had ended
+	// already or does not exist.
 	End(ctx context.Context, id, reason string, all bool) (bool, error)
 	// List returns a user's active browser sessions, the most recently seen first.
 	List(ctx context.Context, userID string) ([]BrowserSession, error)
-	// Prune deletes at most batch sessions that have been over for longer than keep, and returns how many.
+	// Prune deletes at most batch sessions that ended, or reached ExpiresAt, longer than keep ago. It returns how many.
 	Prune(ctx context.Context, keep time.Duration, batch int) (int, error)
 }

@@ -52,6 +52,9 @@ type Clients interface {
 	Create(ctx context.Context, client Client) error
 	// Find returns a client, or ErrNotFound.
 	Find(ctx context.Context, id string) (Client, error)
+	// Update replaces every field of a client's record but its id, its secret, and the times when it was created and
+	// disabled. It returns ErrNotFound for an unknown client.
+	Update(ctx context.Context, client Client) error
 	// SetSecret replaces the secret's hash. It returns ErrNotFound for an unknown client.
 	SetSecret(ctx context.Context, id string, hash []byte) error
 	// SetRefreshKeys sets Client.RefreshKeys. It returns ErrNotFound for an unknown client.

@@ -17,13 +17,14 @@ type Consent struct {
 
 // Consents stores consents. They are deleted together with their user.
 type Consents interface {
-	// Grant adds scopes to what a user allows a client, and sets Terms and GrantedAt, with an event.
+	// Grant adds scopes to what a user allows a client, and sets Terms and GrantedAt, with an event. It returns
+	// ErrNotFound for an unknown user.
 	Grant(ctx context.Context, consent Consent) error
 	// Find returns the consent of a user for a client and a resource, or ErrNotFound.
 	Find(ctx context.Context, userID, clientID, resource string) (Consent, error)
-	// List returns all consents of a user, by client.
+	// List returns all consents of a user, ordered by client and resource.
 	List(ctx context.Context, userID string) ([]Consent, error)
 	// Withdraw deletes the consents of a user for a client and ends the user's sessions at the client, in one
-	// transaction. It returns false if there was none.
+	// transaction, with an event. It returns false if there was none, and then changes nothing.
 	Withdraw(ctx context.Context, userID, clientID string) (bool, error)
 }

@@ -19,6 +19,7 @@ const (
 	EventLimitReached      = "limit.reached"     // another limit refused something; sampled; Detail: the limit
 	EventAppTokenGiven     = "wechat.app_token"  // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
+	EventClientUpdated     = "client.updated" // Detail: the names of the fields that changed
 	EventClientSecret      = "client.secret_rotated"
 	EventClientRefreshKeys = "client.refresh_keys_set"    // Detail: on or off
 	EventLegacyAudience    = "client.legacy_audience_set" // Detail: off, or until
@@ -40,6 +41,8 @@ const (
 	EventPhoneSet          = "user.phone_set"  // Detail: whether it was verified, or removed; not the number
 	EventLinked            = "user.linked"     // Detail: platform and app; the next one, too
 	EventUnlinked          = "user.unlinked"
+	EventConsentGranted    = "consent.granted"   // Detail: the scopes, and the resource if the request named one
+	EventConsentWithdrawn  = "consent.withdrawn" // its sessions at the client ended
 	EventExported          = "user.exported"
 	EventDeletionRequested = "user.deletion_requested"
 	EventDeletionCancelled = "user.deletion_cancelled"

@@ -104,12 +104,13 @@ type Sessions interface {
 	// End ends a session and records why, in one transaction. It returns false if the session had ended already or
 	// does not exist.
 	End(ctx context.Context, id, reason string) (bool, error)
-	// EndBefore ends all sessions whose user signed in at or before a given time and returns how many. Use it after a
-	// backup was restored, which reactivates sessions that had been ended since the backup.
+	// EndBefore ends all sessions, also in browsers, whose user signed in at or before a given time, and returns how
+	// many. Use it after a backup was restored, which reactivates sessions that had been ended since the backup.
 	EndBefore(ctx context.Context, before time.Time, reason string) (int64, error)
-	// EndSince ends all sessions that were opened or refreshed at or after a given time and returns how many.
+	// EndSince ends all sessions, also in browsers, that were opened or refreshed at or after a given time, and returns
+	// how many.
 	EndSince(ctx context.Context, since time.Time, reason string) (int64, error)
-	// EndAll ends all sessions of a user and returns how many.
+	// EndAll ends all sessions of a user, also in browsers, and returns how many.
 	EndAll(ctx context.Context, userID, reason string) (int64, error)
 	// Ended returns the sessions that ended so recently that access tokens of them may still be valid, at most limit of
 	// them individually, and at most MaxBucketEndings of a bucket: the latest ones. It is fast however many there are.
@@ -118,8 +119,8 @@ type Sessions interface {
 	// ended by EndedByLimit, which are as many as the sign-ins of users who never sign out.
 	Ended(ctx context.Context, accessTTL time.Duration, limit int) (EndedSessions, error)
 	// Prune examines the next batch of sessions in the order of ids, and starts again after the last. It deletes
-	// those that have been over for longer than keep. It returns how many it deleted, and whether it reached the last
-	// session.
+	// those that have been over for longer than keep, unless their client must be told when the browser session ends
+	// that they came from. It returns how many it deleted, and whether it reached the last session.
 	Prune(ctx context.Context, keep time.Duration, batch int) (pruned int, end bool, err error)
 	// List returns a user's active sessions, the most recently seen first.
 	List(ctx context.Context, userID string) ([]Session, error)

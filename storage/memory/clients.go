@@ -35,6 +35,11 @@ func (c cachedClients) Create(ctx context.Context, client identity.Client) error
 	return c.changed(client.ID, c.Clients.Create(ctx, client))
 }
 
+// Update implements identity.Clients.
+func (c cachedClients) Update(ctx context.Context, client identity.Client) error {
+	return c.changed(client.ID, c.Clients.Update(ctx, client))
+}
+
 // SetSecret implements identity.Clients.
 func (c cachedClients) SetSecret(ctx context.Context, id string, hash []byte) error {
 	return c.changed(id, c.Clients.SetSecret(ctx, id, hash))

@@ -2,10 +2,13 @@ package sql
 
 import (
 	"context"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 
 	"github.com/lingpai/lingpai/identity"
 )
@@ -39,6 +42,12 @@ type clientRow struct {
 	CreatedAt     int64 `gorm:"autoCreateTime:false"`
 	DisabledAt    *int64
 
+	RedirectURIs           []string `gorm:"serializer:json"`
+	PostLogoutRedirectURIs []string `gorm:"serializer:json"`
+	BackchannelLogoutURI   string
+	AlwaysConsent          bool
+	OptionalPKCE           bool
+
 	LegacyAudienceUntil *int64
 }
 
@@ -52,18 +61,22 @@ func (r clientRow) client() identity.Client {
 		WechatClaims: r.WechatClaims, AccessTTL: time.Duration(r.AccessTTL) * time.Millisecond,
 		IdleTTL:     time.Duration(r.IdleTTL) * time.Millisecond,
 		AbsoluteTTL: time.Duration(r.AbsoluteTTL) * time.Millisecond, CreatedAt: instant(&r.CreatedAt),
-		DisabledAt: instant(r.DisabledAt), IsAudience: r.IsAudience,
+		DisabledAt: instant(r.DisabledAt), IsAudience: r.IsAudience, RedirectURIs: r.RedirectURIs,
+		PostLogoutRedirectURIs: r.PostLogoutRedirectURIs, BackchannelLogoutURI: r.BackchannelLogoutURI,
+		AlwaysConsent: r.AlwaysConsent, OptionalPKCE: r.OptionalPKCE,
 		LegacyAudienceUntil: instant(r.LegacyAudienceUntil),
 	}
 }
 
-// Create implements identity.Clients.
-func (c *Clients) Create(ctx context.Context, client identity.Client) error {
-	if err := storable(slices.Concat([]string{client.ID, client.Name}, client.Grants, client.Scopes,
-		client.DefaultScopes, client.Audience, client.IsAudience, client.Apps, client.Origins)...); err != nil {
-		return err
+// newClientRow is the inverse of client, apart from the times when the client was created and disabled. It returns an
+// error if a text cannot be stored.
+func newClientRow(client identity.Client) (clientRow, error) {
+	if err := storable(slices.Concat([]string{client.ID, client.Name, client.BackchannelLogoutURI}, client.Grants,
+		client.Scopes, client.DefaultScopes, client.Audience, client.IsAudience, client.Apps, client.Origins,
+		client.RedirectURIs, client.PostLogoutRedirectURIs)...); err != nil {
+		return clientRow{}, err
 	}
-	row := clientRow{
+	return clientRow{
 		ID: client.ID, Name: client.Name, Confidential: client.Confidential, SecretHash: client.SecretHash,
 		FirstParty: client.FirstParty,
 		Grants:     list(client.Grants), Scopes: list(client.Scopes), DefaultScopes: list(client.DefaultScopes),
@@ -71,7 +84,18 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 		Apps: list(client.Apps), Origins: list(client.Origins), RefreshKeys: client.RefreshKeys,
 		WechatClaims: client.WechatClaims,
 		AccessTTL:    client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(),
-		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(), LegacyAudienceUntil: millis(client.LegacyAudienceUntil),
+		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(), RedirectURIs: list(client.RedirectURIs),
+		PostLogoutRedirectURIs: list(client.PostLogoutRedirectURIs), BackchannelLogoutURI: client.BackchannelLogoutURI,
+		AlwaysConsent: client.AlwaysConsent, OptionalPKCE: client.OptionalPKCE,
+		LegacyAudienceUntil: millis(client.LegacyAudienceUntil),
+	}, nil
+}
+
+// Create implements identity.Clients.
+func (c *Clients) Create(ctx context.Context, client identity.Client) error {
+	row, err := newClientRow(client)
+	if err != nil {
+		return err
 	}
 	event := identity.Event{Kind: identity.EventClientCreated, ClientID: client.ID}
 	return c.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
@@ -103,6 +127,42 @@ func (c *Clients) Find(ctx context.Context, id string) (identity.Client, error) 
 	}
 	err := one(c.db.read.WithContext(ctx).Raw("SELECT * FROM clients WHERE id = ?", id), &row)
 	return row.client(), err
+}
+
+// Update implements identity.Clients.
+func (c *Clients) Update(ctx context.Context, client identity.Client) error {
+	row, err := newClientRow(client)
+	if err != nil {
+		return err
+	}
+	return c.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		var stored clientRow
+		if err := one(tx.Raw("SELECT * FROM clients WHERE id = ?"+c.db.dialect.forUpdate, client.ID),
+			&stored); err != nil {
+			return err
+		}
+		row.SecretHash, row.CreatedAt, row.DisabledAt = stored.SecretHash, stored.CreatedAt, stored.DisabledAt
+		changes := differences(stored.client(), row.client())
+		if len(changes) == 0 {
+			return nil
+		}
+		if err := changed(tx.Select("*").Updates(&row)); err != nil {
+			return err
+		}
+		return recordEvent(tx, now, identity.Event{Kind: identity.EventClientUpdated, ClientID: client.ID,
+			Detail: strings.Join(changes, ", ")})
+	})
+}
+
+// differences returns the names of the columns in which two records of a client differ.
+func differences(a, b identity.Client) (names []string) {
+	before, after := reflect.ValueOf(a), reflect.ValueOf(b)
+	for n := range before.NumField() {
+		if !reflect.DeepEqual(before.Field(n).Interface(), after.Field(n).Interface()) {
+			names = append(names, schema.NamingStrategy{}.ColumnName("", before.Type().Field(n).Name))
+		}
+	}
+	return names
 }
 
 // SetSecret implements identity.Clients.

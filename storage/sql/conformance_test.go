@@ -87,6 +87,6 @@ func storesOf(db *DB) storagetest.Stores {
 		Users: db.Users(), Profiles: db.Profiles(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(),
 		Accounts: db.Accounts(), Entitlements: db.Entitlements(), Deletions: db.Deletions(),
 		Events: db.Events(), Keys: db.Keys(),
-		Merges: db.Merges(), Imports: db.Imports(),
+		Merges: db.Merges(), Imports: db.Imports(), Browsers: db.BrowserSessions(), Consents: db.Consents(),
 	}
 }

@@ -42,9 +42,10 @@ type DB struct {
 // LogTo sets where errors are logged that do not fail a call; the default is nowhere. Call it before using the stores.
 func (db *DB) LogTo(logger *slog.Logger) { db.logger = logger }
 
-// hotStatements are the statements that every token request makes.
+// hotStatements are the statements that every token request or visit in a browser makes.
 type hotStatements struct {
 	findSession, findSessionByOpening, openSession, sessionsBeyond, rotateSession, knownUser *statement
+	findBrowserSessions, touchBrowserSession                                                 *statement
 }
 
 func newHotStatements(db *DB) hotStatements {
@@ -58,6 +59,9 @@ func newHotStatements(db *DB) hotStatements {
 		sessionsBeyond: reading(sessionsBeyond),
 		rotateSession:  writing(rotateSession),
 		knownUser:      reading(knownUser),
+
+		findBrowserSessions: reading(findBrowserSessions),
+		touchBrowserSession: writing(touchBrowserSession),
 	}
 }
 

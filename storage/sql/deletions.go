@@ -55,7 +55,7 @@ func (d *Deletions) schedule(ctx context.Context, id string, grace time.Duration
 			"+ 1 WHERE id = ?", ms, byOperator, id)); err != nil {
 			return err
 		}
-		if _, err := endSessions(tx, now, identity.EndedByDeletion, id, ""); err != nil {
+		if _, err := endAllSessions(tx, now, identity.EndedByDeletion, id); err != nil {
 			return err
 		}
 		return recordEvent(tx, now, event)
@@ -128,6 +128,8 @@ func withRetired(query string) string {
 // the ids as its value.
 var deletions = []string{
 	"DELETE FROM sessions WHERE user_id IN ?",
+	"DELETE FROM browser_sessions WHERE user_id IN ?",
+	"DELETE FROM consents WHERE user_id IN ?",
 	"DELETE FROM accounts WHERE user_id IN ?",
 	"DELETE FROM unions WHERE user_id IN ?",
 	"DELETE FROM profiles WHERE user_id IN ?",

@@ -145,14 +145,18 @@ func requireSignIn(tx *gorm.DB, user identity.User) error {
 	return nil
 }
 
-// endUnlinkedSessions ends the sessions that the deleted accounts opened, and records an event for each account. The
-// epoch grows first, as in changeAndEndSessions.
+// endUnlinkedSessions ends the sessions that the deleted accounts opened, also in browsers, and records an event for
+// each account. The epoch grows first, as in changeAndEndSessions.
 func endUnlinkedSessions(tx *gorm.DB, now time.Time, userID string, taken []identity.AccountKey) error {
-	if err := changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = ?", userID)); err != nil {
+	if err := nextEpoch(tx, userID); err != nil {
 		return err
 	}
 	for _, key := range taken {
 		const opened = " AND account_platform = ? AND account_app = ? AND account_subject = ?"
+		if _, err := endBrowserSessions(tx, now, identity.EndedByUnlink, "user_id = ?"+opened, userID, key.Platform,
+			key.App, key.Subject); err != nil {
+			return err
+		}
 		if _, err := endSessions(tx, now, identity.EndedByUnlink, userID, opened, key.Platform, key.App,
 			key.Subject); err != nil {
 			return err

@@ -138,7 +138,7 @@ func (p mergePlan) check(tx *gorm.DB) error {
 
 // apply executes the plan. The epochs grow before the sessions end, as in changeAndEndSessions.
 func (p mergePlan) apply(tx *gorm.DB, now time.Time, row mergeRow) error {
-	if err := newEpochs(tx, row); err != nil {
+	if err := nextEpoch(tx, row.Retired, row.Survivor); err != nil {
 		return err
 	}
 	if err := redirect(tx, row.Retired, row.Survivor); err != nil {
@@ -147,7 +147,7 @@ func (p mergePlan) apply(tx *gorm.DB, now time.Time, row mergeRow) error {
 	if err := changed(tx.Exec("UPDATE users SET joined_into = ? WHERE id = ?", row.Survivor, row.Retired)); err != nil {
 		return err
 	}
-	if _, err := endSessions(tx, now, identity.EndedByMerge, row.Retired, ""); err != nil {
+	if _, err := endAllSessions(tx, now, identity.EndedByMerge, row.Retired); err != nil {
 		return err
 	}
 	if _, err := transfer(tx, row.Retired, row.Survivor, row.Moved.Moved); err != nil {
@@ -165,13 +165,6 @@ func (p mergePlan) apply(tx *gorm.DB, now time.Time, row mergeRow) error {
 		Kind: identity.EventUserMerged, UserID: row.Retired, Detail: "into " + row.Survivor + ": " +
 			row.Moved.summary(),
 	})
-}
-
-// newEpochs increases the epochs of both users, so that no session can be opened for a user who was read before the
-// merge or its undoing.
-func newEpochs(tx *gorm.DB, row mergeRow) error {
-	return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id IN (?, ?)", row.Retired,
-		row.Survivor))
 }
 
 // redirect makes all users who were merged into one user (from), directly or not, resolve to another (to) in one

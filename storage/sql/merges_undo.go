@@ -84,7 +84,7 @@ func requireNoLaterMerge(tx *gorm.DB, row mergeRow) error {
 // splitUsers separates the two users, and records an event. The survivor's sessions end, since they may be of either
 // person.
 func splitUsers(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) error {
-	if err := newEpochs(tx, row); err != nil {
+	if err := nextEpoch(tx, row.Retired, row.Survivor); err != nil {
 		return err
 	}
 	if err := changed(tx.Exec("UPDATE users SET joined_into = NULL WHERE id = ?", row.Retired)); err != nil {
@@ -93,7 +93,7 @@ func splitUsers(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) 
 	if err := redirect(tx, row.Retired, row.Retired); err != nil {
 		return err
 	}
-	if _, err := endSessions(tx, now, identity.EndedByMerge, row.Survivor, ""); err != nil {
+	if _, err := endAllSessions(tx, now, identity.EndedByMerge, row.Survivor); err != nil {
 		return err
 	}
 	if err := changed(tx.Exec("UPDATE joins SET undone_at = ?, moved = ? WHERE id = ?", row.UndoneAt,

@@ -56,8 +56,8 @@ func migrateUpAndDownAndUp(t *testing.T, open func() *DB) {
 	locks := func(table string) bool { return table == "username_locks" } // SQLite needs none
 	require.Equal(t, db.dialect.forUpdate != "", slices.ContainsFunc(made, locks))
 	require.Equal(t, []string{
-		"accounts", "apps", "clients", "ended_sessions", "events", "joins", "keys", "marks", "phone_uses",
-		"profiles", "retired_subjects", "sessions", "unions", "users",
+		"accounts", "apps", "browser_sessions", "clients", "consents", "ended_sessions", "events", "joins", "keys",
+		"marks", "phone_uses", "profiles", "retired_subjects", "sessions", "unions", "users",
 	}, slices.DeleteFunc(slices.Clone(made), locks))
 
 	again, err := db.Schema().MigrateUp(ctx)

@@ -23,16 +23,29 @@ func (s *Sessions) End(ctx context.Context, id, reason string) (bool, error) {
 	}
 	event := identity.Event{Kind: identity.EventSessionEnded, UserID: session.UserID, ClientID: session.ClientID,
 		SessionID: id, Detail: reason}
-	ended, err := s.end(ctx, event, reason, " AND id = ?", id)
+	var ended int64
+	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) (err error) {
+		if ended, err = endSessions(tx, now, reason, session.UserID, " AND id = ?", id); err != nil || ended == 0 {
+			return err
+		}
+		return recordEvent(tx, now, event)
+	})
 	return ended > 0, err
 }
 
 // EndAll implements identity.Sessions.
-func (s *Sessions) EndAll(ctx context.Context, userID, reason string) (int64, error) {
+func (s *Sessions) EndAll(ctx context.Context, userID, reason string) (ended int64, err error) {
 	if storable(userID) != nil {
 		return 0, nil
 	}
-	return s.end(ctx, identity.Event{Kind: identity.EventSessionEnded, UserID: userID}, reason, "")
+	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) (err error) {
+		if ended, err = endAllSessions(tx, now, reason, userID); err != nil || ended == 0 {
+			return err
+		}
+		return recordEvent(tx, now, identity.Event{Kind: identity.EventSessionEnded, UserID: userID,
+			Detail: endedDetail(reason, ended)})
+	})
+	return ended, err
 }
 
 // EndBefore implements identity.Sessions.
@@ -45,19 +58,14 @@ func (s *Sessions) EndSince(ctx context.Context, since time.Time, reason string)
 	return s.endMatching(ctx, reason, "last_seen_at >= ?", since)
 }
 
-// end ends sessions of the event's user and records the event.
-func (s *Sessions) end(ctx context.Context, event identity.Event, reason, and string, values ...any) (ended int64,
-	err error) {
-	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if ended, err = endSessions(tx, now, reason, event.UserID, and, values...); err != nil || ended == 0 {
-			return err
-		}
-		if event.SessionID == "" {
-			event.Detail = endedDetail(reason, ended)
-		}
-		return recordEvent(tx, now, event)
-	})
-	return ended, err
+// endAllSessions ends all active sessions of a user, those in browsers first, and returns how many.
+func endAllSessions(tx *gorm.DB, now time.Time, reason, userID string) (int64, error) {
+	inBrowsers, err := endBrowserSessions(tx, now, reason, "user_id = ?", userID)
+	if err != nil {
+		return 0, err
+	}
+	atClients, err := endSessions(tx, now, reason, userID, "")
+	return inBrowsers + atClients, err
 }
 
 // endSessions ends a user's active sessions that meet a further condition, which is empty or begins with " AND ".
@@ -88,17 +96,34 @@ func endIn(tx *gorm.DB, now time.Time, reason, bucket string, bucketValues []any
 // that wait for it.
 const endBatch = 5000
 
-// endMatching goes through all sessions in the order of ids, and ends those that match a condition on a time, with an
-// event for each batch. If it is interrupted, ended sessions stay ended, and the next call does the rest.
-func (s *Sessions) endMatching(ctx context.Context, reason, where string, at time.Time) (total int64, err error) {
+// endMatching ends the sessions that match a condition on a time, those in browsers first. If it is interrupted, ended
+// sessions stay ended, and the next call does the rest.
+func (s *Sessions) endMatching(ctx context.Context, reason, where string, at time.Time) (int64, error) {
+	inBrowsers, err := s.endInBatches(ctx, reason, "browser_sessions", func(tx *gorm.DB, now time.Time, from,
+		last string) (int64, error) {
+		return endBrowserSessions(tx, now, reason, "id > ? AND id <= ? AND "+where, from, last, at.UnixMilli())
+	})
+	if err != nil {
+		return inBrowsers, err
+	}
+	atClients, err := s.endInBatches(ctx, reason, "sessions", func(tx *gorm.DB, now time.Time, from,
+		last string) (int64, error) {
+		return endRange(tx, now, reason, where, at, from, last)
+	})
+	return inBrowsers + atClients, err
+}
+
+// endInBatches goes through all rows of a table in the order of ids, and calls end for each batch: the ids after from
+// and up to last. It records an event for each batch in which sessions ended.
+func (s *Sessions) endInBatches(ctx context.Context, reason, table string, end func(tx *gorm.DB, now time.Time, from,
+	last string) (int64, error)) (total int64, err error) {
 	for from, last, done := "", "", false; !done; from = last {
-		if last, done, err = s.lastOfBatch(ctx, from); err != nil {
+		if last, done, err = s.lastOfBatch(ctx, table, from); err != nil {
 			break
 		}
 		var ended int64
 		err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) (err error) {
-			ended, err = endRange(tx, now, reason, where, at, from, last)
-			if err != nil || ended == 0 {
+			if ended, err = end(tx, now, from, last); err != nil || ended == 0 {
 				return err
 			}
 			event := identity.Event{Kind: identity.EventSessionEnded, Detail: endedDetail(reason, ended)}
@@ -134,10 +159,10 @@ func endedDetail(reason string, ended int64) string {
 	return fmt.Sprintf("%s: %d sessions", reason, ended)
 }
 
-// lastOfBatch returns the last id of the next batch, and whether it is the last batch.
-func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, error) {
+// lastOfBatch returns the last id of the next batch of a table, and whether it is the last batch.
+func (s *Sessions) lastOfBatch(ctx context.Context, table, from string) (string, bool, error) {
 	ids, err := scanAll[string](s.db.read.WithContext(ctx),
-		"SELECT id FROM sessions WHERE id > ? ORDER BY id LIMIT ?", from, endBatch)
+		"SELECT id FROM "+table+" WHERE id > ? ORDER BY id LIMIT ?", from, endBatch)
 	if err != nil || len(ids) == 0 {
 		return from, true, err
 	}
@@ -146,6 +171,12 @@ func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, 
 
 // pruneCursor is the mark with the last session that pruning has examined.
 const pruneCursor = "sessions.pruned_to"
+
+// notifiedNoMore is the condition for a session whose client need not be told about the end of the browser session that
+// it came from: that has ended, or its absolute lifetime has passed since the sign-in that the session came from.
+// auth_time of the browser session may be a later one, of a sign-in that replaced it (BrowserSessions.Open).
+const notifiedNoMore = `NOT EXISTS (SELECT 1 FROM browser_sessions b WHERE b.id = browser_session_id
+	AND b.ended_at IS NULL AND b.expires_at - b.auth_time + sessions.auth_time > ?)`
 
 // Prune implements identity.Sessions. It scans the primary key, so it needs no index on a column that a refresh
 // changes. The cursor is stored, so any replica continues where the last one stopped, even after a restart.
@@ -166,7 +197,7 @@ func (s *Sessions) Prune(ctx context.Context, keep time.Duration, batch int) (pr
 	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		before := now.Add(-keep).UnixMilli()
 		result := tx.Exec("DELETE FROM sessions WHERE id IN ? AND (ended_at < ? OR idle_expires_at < ? OR "+
-			"expires_at < ?)", ids, before, before, before)
+			"expires_at < ?) AND "+notifiedNoMore, ids, before, before, before, now.UnixMilli())
 		pruned = int(result.RowsAffected)
 		if result.Error != nil {
 			return result.Error

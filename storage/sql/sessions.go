@@ -24,7 +24,7 @@ func (db *DB) Sessions() *Sessions { return &Sessions{db} }
 // Open implements identity.Sessions.
 func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes,
 	limit int) (identity.Session, error) {
-	if err := storable(session.ID, session.UserID, session.ClientID, session.Scope,
+	if err := storable(session.ID, session.UserID, session.ClientID, session.Browser, session.Scope,
 		strings.Join(session.Resources, " "), session.Method, session.Device, session.Account.Platform,
 		session.Account.App, session.Account.Subject); err != nil {
 		return identity.Session{}, err
@@ -48,26 +48,30 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 	return session, nil
 }
 
-// openSession inserts the session only if the user is still as the caller read them, and locks the user's row until it
-// is done: a change that disables the user is either committed before and seen here, or comes after and sees the
-// session.
-const openSession = `WITH clock AS (SELECT {clock} AS now)
-	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, resources,
-		method, auth_time, generation, rotations,
+// openSession inserts the session only if the user and the browser session are still as the caller read them, and locks
+// their rows in this order until it is done: a change that disables the user, or ends the browser session, is either
+// committed before and seen here, or comes after and sees the session.
+const openSession = `WITH clock AS (SELECT {clock} AS now, CAST(? AS TEXT) AS browser),
+	u AS (SELECT id, auth_epoch, disabled_at, joined_into FROM users
+		WHERE id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?{share})
+	INSERT INTO sessions (browser_session_id, user_id, id, account_platform, account_app, account_subject, client_id,
+		scope, resources, method, auth_time, generation, rotations,
 		opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device)
-	SELECT CAST(? AS TEXT), users.id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
+	SELECT browser, u.id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
 		CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
 		CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS {bytes}), CAST(? AS {bytes}), CAST(? AS {bytes}),
 		now + CAST(? AS BIGINT),
 		now + CAST(? AS BIGINT), now, CAST(? AS TEXT)
-	FROM users, clock WHERE users.id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?{share}
+	FROM u, clock WHERE browser IS NULL OR EXISTS (SELECT 1 FROM browser_sessions b
+		WHERE b.id = browser AND b.user_id = u.id AND ` + liveBrowserSession + `{share})
 	RETURNING last_seen_at`
 
 func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch int64,
 	lifetimes identity.Lifetimes) (time.Time, error) {
-	var platform, app, subject *string
-	if session.Account != (identity.AccountKey{}) {
-		platform, app, subject = &session.Account.Platform, &session.Account.App, &session.Account.Subject
+	platform, app, subject := accountColumns(session.Account)
+	var browser *string
+	if session.Browser != "" {
+		browser = &session.Browser
 	}
 	var resources *string
 	if session.Resources != nil {
@@ -80,11 +84,11 @@ func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch i
 	}
 	var now int64
 	err := s.db.hot.openSession.row(ctx, []any{&now}, append(clockValue(s.db),
-		session.ID, platform, app, subject, session.ClientID, session.Scope, resources,
+		browser, session.UserID, epoch, session.ID, platform, app, subject, session.ClientID, session.Scope, resources,
 		session.Method, session.AuthTime.UnixMilli(),
 		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:],
 		min(lifetimes.Idle, lifetimes.Absolute).Milliseconds(),
-		lifetimes.Absolute.Milliseconds(), session.Device, session.UserID, epoch)...)
+		lifetimes.Absolute.Milliseconds(), session.Device)...)
 	if errors.Is(err, identity.ErrNotFound) {
 		return time.Time{}, identity.ErrStale
 	}
@@ -243,19 +247,22 @@ type sessionRow struct {
 	Device          string
 	EndedAt         *int64
 	EndReason       string
+
+	BrowserSessionID *string
 }
 
 // sessionColumns are in the order of targets.
 const sessionColumns = `id, user_id, account_platform, account_app, account_subject, client_id, scope, resources,
 	method, auth_time, generation, rotations,
-	opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device, ended_at, end_reason`
+	opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device, ended_at, end_reason,
+	browser_session_id`
 
 func (r *sessionRow) targets() []any {
 	return []any{
 		&r.ID, &r.UserID, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID, &r.Scope, &r.Resources,
 		&r.Method, &r.AuthTime, &r.Generation,
 		&r.Rotations, &r.OpenedBy, &r.SecretHash, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.Device,
-		&r.EndedAt, &r.EndReason,
+		&r.EndedAt, &r.EndReason, &r.BrowserSessionID,
 	}
 }
 
@@ -278,11 +285,27 @@ func (r *sessionRow) session() (identity.Session, error) {
 	if r.Resources != nil {
 		session.Resources = strings.Fields(*r.Resources)
 	}
-	if r.AccountPlatform != nil && r.AccountApp != nil && r.AccountSubject != nil {
-		session.Account = identity.AccountKey{Platform: *r.AccountPlatform, App: *r.AccountApp,
-			Subject: *r.AccountSubject}
+	if r.BrowserSessionID != nil {
+		session.Browser = *r.BrowserSessionID
 	}
+	session.Account = accountKey(r.AccountPlatform, r.AccountApp, r.AccountSubject)
 	return session, nil
+}
+
+// accountColumns returns the key of an account as sessions store it: NULL for none.
+func accountColumns(key identity.AccountKey) (platform, app, subject *string) {
+	if key == (identity.AccountKey{}) {
+		return nil, nil, nil
+	}
+	return &key.Platform, &key.App, &key.Subject
+}
+
+// accountKey is the inverse of accountColumns.
+func accountKey(platform, app, subject *string) identity.AccountKey {
+	if platform == nil || app == nil || subject == nil {
+		return identity.AccountKey{}
+	}
+	return identity.AccountKey{Platform: *platform, App: *app, Subject: *subject}
 }
 
 // sessionsBeyond skips the given number of a user's most recently seen sessions at a client and finds the rest. It

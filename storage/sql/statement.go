@@ -48,6 +48,18 @@ func (s *statement) row(ctx context.Context, targets []any, values ...any) error
 	})
 }
 
+// rows calls read with all rows, again if the statement is repeated.
+func (s *statement) rows(ctx context.Context, read func(*sql.Rows) error, values ...any) error {
+	return s.run(ctx, func(ctx context.Context, on executor) error {
+		rows, err := on.query(ctx, values)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		return read(rows)
+	})
+}
+
 // exec returns how many rows were changed. It returns identity.ErrExists if a key is violated.
 func (s *statement) exec(ctx context.Context, values ...any) (changed int64, err error) {
 	err = s.run(ctx, func(ctx context.Context, on executor) error {

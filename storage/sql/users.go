@@ -139,7 +139,7 @@ func (u *Users) changeAndEndSessions(ctx context.Context, id, reason, kind strin
 		if err := changed(change(tx, now)); err != nil {
 			return err
 		}
-		if _, err := endSessions(tx, now, reason, id, ""); err != nil {
+		if _, err := endAllSessions(tx, now, reason, id); err != nil {
 			return err
 		}
 		return recordEvent(tx, now, identity.Event{Kind: kind, UserID: id})

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -18,6 +19,9 @@ func clients() []testCase {
 		{"a client cannot have a user's id", clientIsNoUser},
 		{"one of several parallel creations of one client succeeds", often(parallelClients)},
 		{"an unknown client is not found", unknownClient},
+		{"an update replaces the record but not the secret, with an event that names the fields", clientIsUpdated},
+		{"an update without a change records no event", clientStaysTheSame},
+		{"parallel updates of one client are each complete", often(parallelUpdates)},
 		{"a new secret replaces the old one", clientSecretIsReplaced},
 		{"a client becomes strict and lenient again", clientRefreshKeys},
 		{"a client is served by the old rule for audiences until a date", clientLegacyAudience},
@@ -45,8 +49,9 @@ func (f fixture) client(t *testing.T, id string) identity.Client {
 	return found
 }
 
-func clientIsFound(t *testing.T, f fixture) {
-	client := identity.Client{
+// fullClient returns a client that has everything that a client can have.
+func fullClient() identity.Client {
+	return identity.Client{
 		ID:            identity.NewClientID(),
 		Name:          "令牌 \"quoted\", and, commas",
 		Confidential:  true,
@@ -65,8 +70,18 @@ func clientIsFound(t *testing.T, f fixture) {
 		IdleTTL:       36 * time.Hour,
 		AbsoluteTTL:   365 * 24 * time.Hour,
 
+		RedirectURIs:           []string{"https://app.example.com/cb?a=%41", "com.example.app:/cb"},
+		PostLogoutRedirectURIs: []string{"https://app.example.com/bye"},
+		BackchannelLogoutURI:   "https://app.example.com/logout",
+		AlwaysConsent:          true,
+		OptionalPKCE:           true,
+
 		LegacyAudienceUntil: time.UnixMilli(1893456000000),
 	}
+}
+
+func clientIsFound(t *testing.T, f fixture) {
+	client := fullClient()
 	require.NoError(t, f.Clients.Create(t.Context(), client))
 	found := f.client(t, client.ID)
 	require.False(t, found.CreatedAt.IsZero())
@@ -82,11 +97,13 @@ func bareClientIsFound(t *testing.T, f fixture) {
 	require.False(t, found.RefreshKeys)
 	require.False(t, identity.SecretMatches(found.SecretHash, ""))
 	for _, list := range [][]string{found.Grants, found.Scopes, found.DefaultScopes, found.Audience,
-		found.IsAudience, found.Apps, found.Origins} {
+		found.IsAudience, found.Apps, found.Origins, found.RedirectURIs, found.PostLogoutRedirectURIs} {
 		require.Empty(t, list)
 	}
 	require.Zero(t, found.AccessTTL+found.IdleTTL+found.AbsoluteTTL)
 	require.Zero(t, found.LegacyAudienceUntil)
+	require.Empty(t, found.BackchannelLogoutURI)
+	require.False(t, found.AlwaysConsent || found.OptionalPKCE)
 }
 
 func clientIsTaken(t *testing.T, f fixture) {
@@ -120,6 +137,65 @@ func unknownClient(t *testing.T, f fixture) {
 	require.ErrorIs(t, f.Clients.SetRefreshKeys(t.Context(), id, true), identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.SetLegacyAudience(t.Context(), id, time.UnixMilli(1)), identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.Disable(t.Context(), id), identity.ErrNotFound)
+	require.ErrorIs(t, f.Clients.Update(t.Context(), identity.Client{ID: id}), identity.ErrNotFound)
+	_, err = f.Clients.Find(t.Context(), id)
+	require.ErrorIs(t, err, identity.ErrNotFound)
+}
+
+func clientIsUpdated(t *testing.T, f fixture) {
+	client, bystander := f.newClient(t), f.newClient(t)
+	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("kept")))
+	require.NoError(t, f.Clients.Disable(t.Context(), client.ID))
+	before, other := f.client(t, client.ID), f.client(t, bystander.ID)
+
+	want := fullClient()
+	want.ID, want.SecretHash = client.ID, identity.HashSecret("not stored")
+	require.NoError(t, f.Clients.Update(t.Context(), want))
+	want.SecretHash, want.CreatedAt, want.DisabledAt = before.SecretHash, before.CreatedAt, before.DisabledAt
+	require.Equal(t, want, f.client(t, client.ID))
+	require.Equal(t, other, f.client(t, bystander.ID))
+
+	want.RedirectURIs, want.OptionalPKCE = nil, false
+	require.NoError(t, f.Clients.Update(t.Context(), want))
+	require.Empty(t, f.client(t, client.ID).RedirectURIs)
+	events := f.updatesOf(t, client)
+	require.Len(t, events, 2)
+	require.Equal(t, "redirect_uris, optional_pkce", events[0].Detail)
+	require.Equal(t, "name, confidential, first_party, grants, scopes, default_scopes, audience, is_audience, apps, "+
+		"origins, refresh_keys, wechat_claims, access_ttl, idle_ttl, absolute_ttl, redirect_uris, "+
+		"post_logout_redirect_uris, backchannel_logout_uri, always_consent, optional_pkce, legacy_audience_until",
+		events[1].Detail)
+}
+
+// updatesOf returns the events of updates of a client, the newest first.
+func (f fixture) updatesOf(t *testing.T, client identity.Client) []identity.Event {
+	t.Helper()
+	events, err := f.Events.List(t.Context(), identity.EventsOf{Kind: identity.EventClientUpdated, ClientID: client.ID},
+		100)
+	require.NoError(t, err)
+	return events
+}
+
+func clientStaysTheSame(t *testing.T, f fixture) {
+	client := f.client(t, f.newClient(t).ID)
+	require.NoError(t, f.Clients.Update(t.Context(), client))
+	require.Equal(t, client, f.client(t, client.ID))
+	require.Empty(t, f.updatesOf(t, client))
+}
+
+func parallelUpdates(t *testing.T, f fixture) {
+	client := f.newClient(t)
+	for _, err := range inParallel(callers, func(n int) error {
+		updated := client
+		updated.Name, updated.Scopes = fmt.Sprint(n), []string{fmt.Sprint(n)}
+		return f.at(n).Clients.Update(t.Context(), updated)
+	}) {
+		require.NoError(t, err)
+	}
+	stored, err := f.Clients.List(t.Context()) // the replica's cache may have an older one
+	require.NoError(t, err)
+	n := slices.IndexFunc(stored, func(c identity.Client) bool { return c.ID == client.ID })
+	require.Equal(t, []string{stored[n].Name}, stored[n].Scopes)
 }
 
 func clientSecretIsReplaced(t *testing.T, f fixture) {

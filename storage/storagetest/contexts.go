@@ -97,6 +97,7 @@ func contextEndsWrites(t *testing.T, f fixture) {
 		"Apps.SetSecret":       func() error { return f.Apps.SetSecret(ctx, app.Platform, app.ID, "simulator-new") },
 		"Clients.Create":       func() error { return f.Clients.Create(ctx, identity.Client{ID: name}) },
 		"Clients.SetSecret":    func() error { return f.Clients.SetSecret(ctx, client.ID, identity.HashSecret("new")) },
+		"Clients.Update":       func() error { return f.Clients.Update(ctx, identity.Client{ID: client.ID}) },
 		"Clients.Disable":      func() error { return f.Clients.Disable(ctx, client.ID) },
 		"Apps.SetOpenPlatform": func() error { return f.Apps.SetOpenPlatform(ctx, "platform", "app", "open") },
 		"Events.Record": func() error {
@@ -113,6 +114,7 @@ func contextEndsWrites(t *testing.T, f fixture) {
 	require.Equal(t, session, f.session(t, session.ID))
 	f.requireLive(t, user, session.ID)
 	require.False(t, f.client(t, client.ID).Disabled())
+	require.Equal(t, client.Name, f.client(t, client.ID).Name)
 	require.Equal(t, app.Secret, f.app(t, app.Platform, app.ID).Secret)
 	require.True(t, f.user(t, pending.ID).DeletionRequested())
 	require.Zero(t, f.details(t, user.ID))

@@ -156,6 +156,8 @@ func prunings() []testCase {
 		{"active sessions and those that have not been over for long are kept", pruneKeeps},
 		{"batches cover all sessions and start again", pruneWalks},
 		{"active sessions can be refreshed during pruning, and are kept", pruneRacesRotate},
+		{"browser sessions that have been over for long are deleted, in batches", browsersArePruned},
+		{"sessions that are over are kept while their clients must be told of a sign-out", notifiedAreKept},
 	}
 }
 
@@ -274,4 +276,75 @@ func pruneRacesRotate(t *testing.T, f fixture) {
 	for _, session := range sessions {
 		require.EqualValues(t, 1, f.session(t, session.ID).Generation)
 	}
+}
+
+// pruneBrowsers deletes browser sessions that have been over for an hour, one at a time, and returns how many.
+func pruneBrowsers(t *testing.T, f fixture) (deleted int) {
+	t.Helper()
+	for {
+		pruned, err := f.Browsers.Prune(t.Context(), time.Hour, 1)
+		require.NoError(t, err)
+		require.LessOrEqual(t, pruned, 1)
+		if deleted += pruned; pruned == 0 {
+			return deleted
+		}
+	}
+}
+
+func browsersArePruned(t *testing.T, f fixture) {
+	f.advance(2 * time.Hour)
+	pruneBrowsers(t, f) // those of other test cases
+	user := f.newUser(t)
+	expired, ended, live := f.shortVisit(t, user, ""), f.visit(t, user), f.visit(t, user)
+	require.True(t, f.endBrowser(t, ended.ID, true))
+	f.advance(59 * time.Minute)
+	require.Zero(t, pruneBrowsers(t, f), "one ended less than an hour ago; the other one is only idle")
+	require.True(t, f.endBrowser(t, f.shortVisit(t, user, expired.ID).ID, true))
+	f.advance(2 * time.Minute)
+	require.Equal(t, 1, pruneBrowsers(t, f))
+	f.advance(time.Hour)
+	require.Equal(t, 2, pruneBrowsers(t, f))
+	f.requireBrowsers(t, user, live)
+}
+
+func notifiedAreKept(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	openFrom := func(browser identity.BrowserSession) string {
+		session := newSession(user, client)
+		session.Browser, session.AuthTime = browser.ID, browser.AuthTime
+		opened, err := f.Sessions.Open(t.Context(), session, user.AuthEpoch, identity.Lifetimes{Idle: time.Minute,
+			Absolute: time.Minute}, 0)
+		require.NoError(t, err)
+		return opened.ID
+	}
+	short := newBrowserSession(user)
+	short.AuthTime = f.now(t)
+	opened, err := f.Browsers.Open(t.Context(), short, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, "")
+	require.NoError(t, err)
+	long := newBrowserSession(user)
+	long.AuthTime = f.now(t)
+	long = f.openBrowser(t, long, "")
+	fromShort, fromLong := openFrom(opened), openFrom(long)
+	ended := openFrom(long)
+	f.end(t, ended)
+	f.advance(30 * time.Minute)
+	prune(t, f, time.Minute, 100)
+	for _, id := range []string{fromShort, fromLong, ended} {
+		f.session(t, id)
+	}
+	renewed := newBrowserSession(user)
+	renewed.AuthTime = f.now(t)
+	f.openBrowser(t, renewed, opened.ID)
+	f.advance(29 * time.Minute)
+	prune(t, f, time.Minute, 100)
+	require.Equal(t, renewed.ID, f.session(t, fromShort).Browser)
+
+	f.advance(lifetimes().Absolute - time.Hour)
+	prune(t, f, time.Minute, 100)
+	f.session(t, fromLong)
+	f.session(t, fromShort)
+	require.True(t, f.endBrowser(t, long.ID, true))
+	f.advance(time.Hour)
+	prune(t, f, time.Minute, 100)
+	requirePruned(t, f, fromLong, ended, fromShort)
 }

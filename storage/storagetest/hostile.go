@@ -192,7 +192,8 @@ func hostileClients(t *testing.T, f fixture) {
 		client := identity.Client{
 			ID: newName() + text, Name: text, Grants: list, Scopes: list, DefaultScopes: list, Audience: list,
 			IsAudience: list,
-			Apps:       list, Origins: list,
+			Apps:       list, Origins: list, RedirectURIs: list, PostLogoutRedirectURIs: list,
+			BackchannelLogoutURI: text,
 		}
 		err := f.Clients.Create(t.Context(), client)
 		found, missing := f.Clients.Find(t.Context(), client.ID)
@@ -204,6 +205,7 @@ func hostileClients(t *testing.T, f fixture) {
 			}
 			found, missing = f.Clients.Find(t.Context(), client.ID)
 		}
+		require.NoError(t, f.Clients.Update(t.Context(), client), "%q", text)
 		require.NoError(t, missing, "%q", text)
 		client.CreatedAt, client.SecretHash = found.CreatedAt, found.SecretHash
 		require.Equal(t, client, found)

@@ -23,6 +23,8 @@ type Stores struct {
 	Apps         identity.Apps
 	Clients      identity.Clients
 	Sessions     identity.Sessions
+	Browsers     identity.BrowserSessions
+	Consents     identity.Consents
 	Events       identity.Events
 	Merges       identity.Merges
 	Keys         keys.Store
@@ -84,6 +86,9 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 		{"endings listed", endingsListed()},
 		{"limits", limits()},
 		{"prunings", prunings()},
+		{"browser sessions", browserSessions()},
+		{"endings of browser sessions", browserEndings()},
+		{"consents", consents()},
 		{"keys", signingKeys()},
 		{"events", events()},
 		{"hostile texts looked up", hostileTexts()},
@@ -100,6 +105,7 @@ func RunRaces(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)
 
 func races() []group {
 	return []group{{"races of users", userRaces()}, {"races of sessions", sessionRaces()},
+		{"races of browser sessions", browserRaces()},
 		{"races of accounts", accountRaces()}, {"races of imports", importRaces()}}
 }
 

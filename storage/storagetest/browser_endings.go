@@ -1,0 +1,409 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func browserEndings() []testCase {
+	return []testCase{
+		{"what ends what", whatEndsWhat},
+		{"a browser session ends once, with one event", browserEndsOnce},
+		{"one of several parallel endings ends the browser session", often(parallelBrowserEndings)},
+		{"the expiry of a browser session ends nothing", browserExpiryEndsNothing},
+		{"an expired browser session can be ended, for an ID token from before", expiredBrowserEnds},
+		{"a deleted user leaves no browser session", browsersAreDeleted},
+	}
+}
+
+func (f fixture) endBrowser(t *testing.T, id string, all bool) bool {
+	t.Helper()
+	ended, err := f.Browsers.End(t.Context(), id, identity.EndedBySignOut, all)
+	require.NoError(t, err)
+	return ended
+}
+
+// signedIn is a user who is signed in in every way: in two browsers, by a password and by an account, at a client from
+// each of them, and in apps.
+type signedIn struct {
+	user     identity.User
+	client   identity.Client
+	account  identity.ExternalIdentity
+	browsers map[string]identity.BrowserSession
+	sessions map[string]identity.Session
+}
+
+// everySession has the names of the sessions of signedIn.
+var everySession = []string{"browser", "browser by account", "client", "client offline", "client by account", "app",
+	"app by account"}
+
+func newSignedIn(t *testing.T, f fixture) signedIn {
+	t.Helper()
+	s := signedIn{user: f.newUser(t), client: f.newClient(t), account: newIdentity("wx1")}
+	f.link(t, s.user, s.account)
+	f.link(t, s.user, newIdentity("wx2"))
+	byAccount := newBrowserSession(s.user)
+	byAccount.Account = s.account.AccountKey
+	s.browsers = map[string]identity.BrowserSession{
+		"browser": f.visit(t, s.user), "browser by account": f.openBrowser(t, byAccount, ""),
+	}
+	app := newSession(s.user, s.client)
+	app.Account = s.account.AccountKey
+	s.sessions = map[string]identity.Session{
+		"client":            f.signInFrom(t, s.browsers["browser"], s.client, "openid not_offline_access"),
+		"client offline":    f.signInFrom(t, s.browsers["browser"], s.client, "openid offline_access"),
+		"client by account": f.signInFrom(t, s.browsers["browser by account"], s.client, "openid"),
+		"app":               f.signIn(t, s.user, s.client),
+		"app by account":    f.open(t, app, s.user, 0),
+	}
+	return s
+}
+
+// require requires the named sessions to be active, and the others to have ended for a reason.
+func (s signedIn) require(t *testing.T, f fixture, reason string, active ...string) {
+	t.Helper()
+	for name, browser := range s.browsers {
+		require.Equal(t, slices.Contains(active, name), len(f.seenIn(t, browser)) == 1, name)
+	}
+	for name, session := range s.sessions {
+		found, now, err := f.Sessions.Find(t.Context(), session.ID)
+		require.NoError(t, err)
+		require.Equal(t, slices.Contains(active, name), found.Active(now), name)
+		if !found.EndedAt.IsZero() {
+			require.Equal(t, reason, found.EndReason, name)
+		}
+	}
+}
+
+// whatEndsWhat is about a thief who has a browser's cookie: what a user or an operator does to end everything must end
+// the browser session, too, or the thief could open sessions again.
+func whatEndsWhat(t *testing.T, f fixture) {
+	ctx := t.Context()
+	for name, ending := range map[string]struct {
+		end    func(s signedIn) error
+		reason string
+		stays  []string
+	}{
+		"a session of a client": {
+			func(s signedIn) error {
+				return errorOf(f.Sessions.End(ctx, s.sessions["client"].ID, identity.EndedByUser))
+			},
+			identity.EndedByUser,
+			[]string{"browser", "browser by account", "client offline", "client by account", "app", "app by account"},
+		},
+		"a browser session": {
+			func(s signedIn) error {
+				return errorOf(f.Browsers.End(ctx, s.browsers["browser"].ID, identity.EndedByUser, false))
+			},
+			identity.EndedBySignOut,
+			[]string{"browser by account", "client offline", "client by account", "app", "app by account"},
+		},
+		"a browser session and everything from it": {
+			func(s signedIn) error {
+				return errorOf(f.Browsers.End(ctx, s.browsers["browser"].ID, identity.EndedByUser, true))
+			},
+			identity.EndedBySignOut,
+			[]string{"browser by account", "client by account", "app", "app by account"},
+		},
+		"all sessions": {
+			func(s signedIn) error {
+				return errorOf(f.Sessions.EndAll(ctx, s.user.ID, identity.EndedByOperator))
+			},
+			identity.EndedByOperator, nil,
+		},
+		"a disabled user": {
+			func(s signedIn) error { return f.Users.Disable(ctx, s.user.ID) }, identity.EndedByDisable, nil,
+		},
+		"a disabled user who is enabled again": {
+			func(s signedIn) error {
+				return errors.Join(f.Users.Disable(ctx, s.user.ID), f.Users.Enable(ctx, s.user.ID))
+			},
+			identity.EndedByDisable, nil,
+		},
+		"a changed password": {
+			func(s signedIn) error { return f.Users.SetPassword(ctx, s.user.ID, "new hash") },
+			identity.EndedByPassword, nil,
+		},
+		"a requested deletion": {
+			func(s signedIn) error {
+				return errors.Join(errorOf(f.Deletions.RequestDeletion(ctx, s.user.ID, time.Hour)),
+					f.Deletions.CancelDeletion(ctx, s.user.ID))
+			},
+			identity.EndedByDeletion, nil,
+		},
+		"a deletion by an operator": {
+			func(s signedIn) error {
+				return errors.Join(errorOf(f.Deletions.ScheduleDeletion(ctx, s.user.ID, time.Hour)),
+					f.Deletions.CancelDeletion(ctx, s.user.ID))
+			},
+			identity.EndedByDeletion, nil,
+		},
+		"an account that is unlinked": {
+			func(s signedIn) error {
+				return errorOf(f.Accounts.Unlink(ctx, s.user.ID, s.account.AccountKey))
+			},
+			identity.EndedByUnlink, []string{"browser", "client", "client offline", "app"},
+		},
+		"a merge into another user": {
+			func(s signedIn) error { return errorOf(f.Merges.Merge(ctx, s.user.ID, f.newUser(t).ID)) },
+			identity.EndedByMerge, nil,
+		},
+		"a merge of another user into this one": {
+			func(s signedIn) error { return errorOf(f.Merges.Merge(ctx, f.newUser(t).ID, s.user.ID)) },
+			"", everySession,
+		},
+		"a merge that is undone": {
+			func(s signedIn) error {
+				merge, err := f.Merges.Merge(ctx, f.newUser(t).ID, s.user.ID)
+				return errors.Join(err, errorOf(f.Merges.Undo(ctx, merge.ID)))
+			},
+			identity.EndedByMerge, nil,
+		},
+		"a consent that is withdrawn": {
+			func(s signedIn) error {
+				return errors.Join(f.Consents.Grant(ctx, newConsent(s.user, s.client, "openid")),
+					errorOf(f.Consents.Withdraw(ctx, s.user.ID, s.client.ID)))
+			},
+			identity.EndedByUser, []string{"browser", "browser by account"},
+		},
+		"a backup that is restored": {
+			func(signedIn) error { return errorOf(f.Sessions.EndBefore(ctx, f.now(t), identity.EndedByOperator)) },
+			identity.EndedByOperator, nil,
+		},
+		"a leak of everything since an hour ago": {
+			func(signedIn) error {
+				return errorOf(f.Sessions.EndSince(ctx, f.now(t).Add(-time.Hour), identity.EndedByOperator))
+			},
+			identity.EndedByOperator, nil,
+		},
+		"a leak that has not begun": {
+			func(signedIn) error {
+				return errorOf(f.Sessions.EndSince(ctx, f.now(t).Add(time.Hour), identity.EndedByOperator))
+			},
+			"", everySession,
+		},
+		"a disabled client": {
+			func(s signedIn) error { return f.Clients.Disable(ctx, s.client.ID) }, "", everySession,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, bystander := newSignedIn(t, f), newSignedIn(t, f)
+			require.NoError(t, ending.end(s))
+			s.require(t, f, ending.reason, ending.stays...)
+			if slices.Contains(ending.stays, "browser") { // the epoch may have changed
+				f.signInFrom(t, s.browsers["browser"], s.client, "openid")
+			}
+			if ending.reason != identity.EndedByOperator || name == "all sessions" {
+				bystander.require(t, f, "", everySession...)
+			}
+		})
+	}
+}
+
+func browserEndsOnce(t *testing.T, f fixture) {
+	s := newSignedIn(t, f)
+	require.True(t, f.endBrowser(t, s.browsers["browser"].ID, true))
+	require.False(t, f.endBrowser(t, s.browsers["browser"].ID, true))
+	require.False(t, f.endBrowser(t, identity.NewSessionID(), true))
+	events := f.eventsOf(t, identity.EventSessionEnded, s.user.ID)
+	require.Len(t, events, 1)
+	require.Equal(t, s.browsers["browser"].ID, events[0].SessionID)
+	require.Equal(t, "signout: in a browser, with 2 sessions of clients", events[0].Detail)
+
+	count, err := f.Sessions.EndAll(t.Context(), s.user.ID, identity.EndedByOperator)
+	require.NoError(t, err)
+	require.EqualValues(t, len(everySession)-3, count)
+}
+
+func parallelBrowserEndings(t *testing.T, f fixture) {
+	s := newSignedIn(t, f)
+	requireOneWinner(t, inParallel(callers, func(n int) (ended won) {
+		ended.won, ended.err = f.at(n).Browsers.End(t.Context(), s.browsers["browser"].ID, identity.EndedByUser,
+			n%2 == 0)
+		return ended
+	}))
+	require.Len(t, f.eventsOf(t, identity.EventSessionEnded, s.user.ID), 1)
+}
+
+// shortVisit opens a browser session that lasts for an hour.
+func (f fixture) shortVisit(t *testing.T, user identity.User, replaced string) identity.BrowserSession {
+	t.Helper()
+	opened, err := f.Browsers.Open(t.Context(), newBrowserSession(user), identity.Lifetimes{Idle: time.Minute,
+		Absolute: time.Hour}, replaced)
+	require.NoError(t, err)
+	return plainBrowser(opened)
+}
+
+func browserExpiryEndsNothing(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	browser := f.shortVisit(t, user, "")
+	session := f.signInFrom(t, browser, client, "openid")
+	for _, later := range []time.Duration{time.Minute, time.Hour} {
+		f.advance(later)
+		require.Empty(t, f.seenIn(t, browser))
+		f.requireLive(t, user, session.ID)
+	}
+}
+
+func expiredBrowserEnds(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	browser := f.shortVisit(t, user, "")
+	session := f.signInFrom(t, browser, client, "openid")
+	f.advance(time.Minute)
+	require.True(t, f.endBrowser(t, browser.ID, false))
+	require.Equal(t, identity.EndedBySignOut, f.session(t, session.ID).EndReason)
+}
+
+func browsersAreDeleted(t *testing.T, f fixture) {
+	s := newSignedIn(t, f)
+	f.requestDeletion(t, s.user, 0)
+	f.visit(t, f.user(t, s.user.ID))
+	require.Equal(t, 1, f.purge(t))
+	requireDeleted(t, f, s.user)
+	f.requireBrowsers(t, s.user)
+}
+
+func browserRaces() []testCase {
+	return []testCase{
+		{"a browser session opened while its user is disabled ends", disableRacesVisit},
+		{"a session opened from a browser session that ends meanwhile ends", endRacesOpenFrom},
+		{"a session opened from a browser while all sessions end ends", allEndRacesOpenFrom},
+		{"a session opened from a browser while its user is disabled ends", disableRacesOpenFrom},
+		{"a session opened from a browser session that is replaced meanwhile goes on", renewalRacesOpenFrom},
+		{"sessions go on with one of several sign-ins that replace a browser session", often(parallelReplacements)},
+	}
+}
+
+// unlessStale ignores the error of a caller whose rival was first.
+func unlessStale(err error) error {
+	if errors.Is(err, identity.ErrStale) {
+		return nil
+	}
+	return err
+}
+
+func disableRacesVisit(t *testing.T, f fixture) {
+	race(t, f, 250, func(t *testing.T, user identity.User, _ identity.Client) error {
+		if err := f.Users.Enable(t.Context(), user.ID); err != nil {
+			return err
+		}
+		user, err := f.Users.Find(t.Context(), user.ID)
+		if err != nil {
+			return err
+		}
+		answers := inParallel(2, func(n int) error {
+			if n == 0 {
+				return f.Users.Disable(t.Context(), user.ID)
+			}
+			return unlessStale(errorOf(f.at(n).Browsers.Open(t.Context(), newBrowserSession(user), lifetimes(), "")))
+		})
+		if err := f.Users.Enable(t.Context(), user.ID); err != nil {
+			return err
+		}
+		active, err := f.Browsers.List(t.Context(), user.ID)
+		if len(active) > 0 {
+			err = fmt.Errorf("user %s has %d active browser sessions", user.ID, len(active))
+		}
+		return errors.Join(append(answers, err)...)
+	})
+}
+
+// raceOpenFrom opens a session of a client from a browser session in parallel with a rival, and returns that session.
+func raceOpenFrom(t *testing.T, f fixture, user identity.User, client identity.Client,
+	rival func(ctx context.Context, browser identity.BrowserSession) error) (identity.Session, error) {
+	user, err := f.Users.Find(t.Context(), user.ID)
+	if err != nil {
+		return identity.Session{}, err
+	}
+	browser, err := f.Browsers.Open(t.Context(), newBrowserSession(user), lifetimes(), "")
+	if err != nil {
+		return identity.Session{}, err
+	}
+	session := newSession(user, client)
+	session.Browser = browser.ID
+	return session, errors.Join(inParallel(2, func(n int) error {
+		if n == 0 {
+			return rival(t.Context(), browser)
+		}
+		return unlessStale(errorOf(f.at(n).Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(), 0)))
+	})...)
+}
+
+// raceNoneIsLeft is a race of raceOpenFrom with a rival after which no session may be active.
+func raceNoneIsLeft(t *testing.T, f fixture, rival func(context.Context, identity.BrowserSession) error) {
+	race(t, f, 500, func(t *testing.T, user identity.User, client identity.Client) error {
+		if err := f.Users.Enable(t.Context(), user.ID); err != nil {
+			return err
+		}
+		_, err := raceOpenFrom(t, f, user, client, rival)
+		return errors.Join(err, live(t, f, user, 0))
+	})
+}
+
+func endRacesOpenFrom(t *testing.T, f fixture) {
+	raceNoneIsLeft(t, f, func(ctx context.Context, browser identity.BrowserSession) error {
+		return errorOf(f.Browsers.End(ctx, browser.ID, identity.EndedByUser, false))
+	})
+}
+
+func allEndRacesOpenFrom(t *testing.T, f fixture) {
+	raceNoneIsLeft(t, f, func(ctx context.Context, browser identity.BrowserSession) error {
+		return errorOf(f.Sessions.EndAll(ctx, browser.UserID, identity.EndedByOperator))
+	})
+}
+
+func disableRacesOpenFrom(t *testing.T, f fixture) {
+	raceNoneIsLeft(t, f, func(ctx context.Context, browser identity.BrowserSession) error {
+		return f.Users.Disable(ctx, browser.UserID)
+	})
+}
+
+func renewalRacesOpenFrom(t *testing.T, f fixture) {
+	race(t, f, 500, func(t *testing.T, user identity.User, client identity.Client) error {
+		var renewed identity.BrowserSession
+		session, err := raceOpenFrom(t, f, user, client, func(ctx context.Context, old identity.BrowserSession) error {
+			renewed = newBrowserSession(user)
+			return errorOf(f.Browsers.Open(ctx, renewed, lifetimes(), old.ID))
+		})
+		if err != nil {
+			return err
+		}
+		found, _, err := f.Sessions.Find(t.Context(), session.ID)
+		if err == nil && found.Browser != renewed.ID {
+			err = fmt.Errorf("the session %s stayed with the browser session that was replaced", found.ID)
+		}
+		if errors.Is(err, identity.ErrNotFound) { // refused
+			return nil
+		}
+		return err
+	})
+}
+
+func parallelReplacements(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	old := f.visit(t, user)
+	session := f.signInFrom(t, old, client, "openid")
+	var renewed [callers]identity.BrowserSession
+	for n, err := range inParallel(callers, func(n int) error {
+		renewed[n] = newBrowserSession(user)
+		return errorOf(f.at(n).Browsers.Open(t.Context(), renewed[n], lifetimes(), old.ID))
+	}) {
+		require.NoError(t, err)
+		require.Len(t, f.seenIn(t, renewed[n]), 1)
+	}
+	require.Empty(t, f.seenIn(t, old))
+	found := f.session(t, session.ID)
+	require.True(t, slices.ContainsFunc(renewed[:], func(s identity.BrowserSession) bool {
+		return s.ID == found.Browser
+	}))
+	require.True(t, f.endBrowser(t, found.Browser, false))
+	f.requireLive(t, user)
+}

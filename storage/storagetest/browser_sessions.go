@@ -1,0 +1,338 @@
+package storagetest
+
+import (
+	"crypto/sha256"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func browserSessions() []testCase {
+	return []testCase{
+		{"a session is found by its secret, with its user", browserSessionIsFound},
+		{"sessions are found in the order of the secrets", browserSessionsInOrder},
+		{"a browser without sessions learns the time", noBrowserSessions},
+		{"more secrets than a browser may have are rejected", tooManyBrowserSessions},
+		{"a session's times come from the store's clock", browserSessionInstants},
+		{"a user who changed since the sign-in cannot open a session", staleBrowserSession},
+		{"a secret opens one session", browserSecretIsTaken},
+		{"expired sessions are not found or listed", expiredBrowserSession},
+		{"a visit moves the idle expiry, but at most once a minute and never past the absolute one", browserIsSeen},
+		{"a session that is not active is not seen", inactiveBrowserIsNotSeen},
+		{"active sessions are listed, the most recently seen first", listOfBrowserSessions},
+		{"a new sign-in in a browser replaces the session, and those of clients go on with the new one", browserRenews},
+		{"a session of another user is not replaced", browserOfAnotherStays},
+		{"a session of a client is opened only from an active session of the same user", opensFromBrowser},
+		{"hostile texts are stored unchanged or rejected", hostileBrowserSessions},
+	}
+}
+
+// newBrowserSession returns a browser session as a sign-in opens it.
+func newBrowserSession(user identity.User) identity.BrowserSession {
+	id := identity.NewSessionID()
+	return identity.BrowserSession{
+		ID: id, SecretHash: sha256.Sum256([]byte(id)), UserID: user.ID, Epoch: user.AuthEpoch,
+		Method: identity.MethodPassword, AuthTime: user.CreatedAt, Device: "测试 browser",
+	}
+}
+
+// visit signs a user in in a new browser.
+func (f fixture) visit(t *testing.T, user identity.User) identity.BrowserSession {
+	t.Helper()
+	return f.openBrowser(t, newBrowserSession(user), "")
+}
+
+func (f fixture) openBrowser(t *testing.T, session identity.BrowserSession, replaced string) identity.BrowserSession {
+	t.Helper()
+	opened, err := f.Browsers.Open(t.Context(), session, lifetimes(), replaced)
+	require.NoError(t, err)
+	return plainBrowser(opened)
+}
+
+// signInFrom opens a session of a client from a browser session.
+func (f fixture) signInFrom(t *testing.T, browser identity.BrowserSession, client identity.Client,
+	scope string) identity.Session {
+	t.Helper()
+	user := f.user(t, browser.UserID)
+	session := newSession(user, client)
+	session.Browser, session.Scope, session.Account, session.AuthTime = browser.ID, scope, browser.Account,
+		browser.AuthTime
+	return f.open(t, session, user, 0)
+}
+
+// plainBrowser returns a session that can be compared: with times in UTC.
+func plainBrowser(session identity.BrowserSession) identity.BrowserSession {
+	for _, at := range []*time.Time{
+		&session.AuthTime, &session.IdleExpiresAt, &session.ExpiresAt, &session.LastSeenAt, &session.EndedAt,
+	} {
+		*at = at.UTC()
+	}
+	return session
+}
+
+// seenIn returns who is signed in in a browser with sessions.
+func (f fixture) seenIn(t *testing.T, sessions ...identity.BrowserSession) []identity.SignedIn {
+	t.Helper()
+	var hashes [][32]byte
+	for _, session := range sessions {
+		hashes = append(hashes, session.SecretHash)
+	}
+	found, _, err := f.Browsers.Find(t.Context(), hashes...)
+	require.NoError(t, err)
+	for n := range found {
+		found[n].BrowserSession, found[n].User = plainBrowser(found[n].BrowserSession), inUTC(found[n].User)
+	}
+	return found
+}
+
+// requireBrowsers requires exactly these browser sessions of a user to be active, the most recently seen first.
+func (f fixture) requireBrowsers(t *testing.T, user identity.User, want ...identity.BrowserSession) {
+	t.Helper()
+	listed, err := f.Browsers.List(t.Context(), user.ID)
+	require.NoError(t, err)
+	for n := range listed {
+		listed[n] = plainBrowser(listed[n])
+	}
+	require.Equal(t, append([]identity.BrowserSession{}, want...), append([]identity.BrowserSession{}, listed...))
+}
+
+func browserSessionIsFound(t *testing.T, f fixture) {
+	external := newIdentity("wx1")
+	user, _ := f.findOrCreate(t, external)
+	want := newBrowserSession(user)
+	want.Account, want.Method = external.AccountKey, identity.PlatformWechat
+	want.AuthTime = f.now(t).Add(-time.Hour).Truncate(time.Millisecond)
+	opened := f.openBrowser(t, want, "")
+	want.IdleExpiresAt, want.ExpiresAt, want.LastSeenAt = opened.IdleExpiresAt, opened.ExpiresAt, opened.LastSeenAt
+	require.Equal(t, plainBrowser(want), opened)
+	require.Equal(t, []identity.SignedIn{{BrowserSession: opened, User: f.user(t, user.ID)}}, f.seenIn(t, opened))
+	f.requireBrowsers(t, user, opened)
+}
+
+func browserSessionsInOrder(t *testing.T, f fixture) {
+	alice, bob := f.newUser(t), f.newUser(t)
+	first, second, third := f.visit(t, alice), f.visit(t, bob), f.visit(t, alice)
+	unknown, elsewhere := newBrowserSession(alice), f.visit(t, bob)
+	for _, order := range [][]identity.BrowserSession{{first, second, third}, {third, first, second}, {second}} {
+		var found []identity.BrowserSession
+		for _, signedIn := range f.seenIn(t, append(order, unknown, order[0])...) {
+			require.Equal(t, signedIn.UserID, signedIn.User.ID)
+			found = append(found, signedIn.BrowserSession)
+		}
+		require.Equal(t, order, found)
+	}
+	f.requireBrowsers(t, bob, elsewhere, second)
+}
+
+func noBrowserSessions(t *testing.T, f fixture) {
+	f.visit(t, f.newUser(t))
+	for _, secrets := range [][][32]byte{nil, {{}}, {{1}, {2}, {3}, {4}, {5}}} {
+		before := f.now(t)
+		found, now, err := f.Browsers.Find(t.Context(), secrets...)
+		require.NoError(t, err)
+		require.Empty(t, found)
+		between(t, before, f.now(t), now)
+	}
+}
+
+func tooManyBrowserSessions(t *testing.T, f fixture) {
+	_, _, err := f.Browsers.Find(t.Context(), make([][32]byte, identity.MaxBrowserSessions+1)...)
+	require.Error(t, err)
+}
+
+func browserSessionInstants(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	f.advance(30 * 24 * time.Hour) // far from this process's clock
+	before := f.now(t)
+	session := newBrowserSession(user)
+	session.IdleExpiresAt, session.ExpiresAt, session.LastSeenAt = time.Now(), time.Now(), time.Now()
+	opened := f.openBrowser(t, session, "")
+	between(t, before, f.now(t), opened.LastSeenAt)
+	sameInstant(t, opened.LastSeenAt.Add(lifetimes().Idle), opened.IdleExpiresAt)
+	sameInstant(t, opened.LastSeenAt.Add(lifetimes().Absolute), opened.ExpiresAt)
+	_, now, err := f.Browsers.Find(t.Context(), opened.SecretHash)
+	require.NoError(t, err)
+	between(t, opened.LastSeenAt, f.now(t), now)
+	short, err := f.Browsers.Open(t.Context(), newBrowserSession(user),
+		identity.Lifetimes{Idle: 7 * 24 * time.Hour, Absolute: time.Hour}, "")
+	require.NoError(t, err)
+	require.Equal(t, short.ExpiresAt, short.IdleExpiresAt)
+}
+
+func staleBrowserSession(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	kept := f.visit(t, user)
+	refused := func(user identity.User) {
+		t.Helper()
+		session := newBrowserSession(user)
+		_, err := f.Browsers.Open(t.Context(), session, lifetimes(), kept.ID)
+		require.ErrorIs(t, err, identity.ErrStale)
+		require.Empty(t, f.seenIn(t, session))
+	}
+	refused(identity.User{ID: identity.NewUserID()})
+	refused(identity.User{ID: user.ID, AuthEpoch: user.AuthEpoch + 1})
+	f.requireBrowsers(t, user, kept) // it was not replaced
+	require.NoError(t, f.Users.SetPassword(t.Context(), user.ID, "new hash"))
+	refused(user)
+	require.NoError(t, f.Users.Disable(t.Context(), user.ID))
+	refused(f.user(t, user.ID))
+}
+
+func browserSecretIsTaken(t *testing.T, f fixture) {
+	user, other := f.newUser(t), f.newUser(t)
+	taken := f.visit(t, user)
+	session := newBrowserSession(other)
+	session.SecretHash = taken.SecretHash
+	_, err := f.Browsers.Open(t.Context(), session, lifetimes(), "")
+	require.ErrorIs(t, err, identity.ErrExists)
+	require.Equal(t, user.ID, f.seenIn(t, taken)[0].User.ID)
+}
+
+func expiredBrowserSession(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	opened := f.visit(t, user)
+	f.advance(lifetimes().Idle)
+	require.Empty(t, f.seenIn(t, opened))
+	f.requireBrowsers(t, user)
+}
+
+func (f fixture) touchBrowser(t *testing.T, id string) {
+	t.Helper()
+	require.NoError(t, f.Browsers.Touch(t.Context(), id, lifetimes().Idle))
+}
+
+func browserIsSeen(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	opened := f.visit(t, user)
+	f.touchBrowser(t, opened.ID)
+	require.Equal(t, opened, f.seenIn(t, opened)[0].BrowserSession, "it was seen less than a minute ago")
+	f.advance(time.Minute)
+	before := f.now(t)
+	f.touchBrowser(t, opened.ID)
+	seen := f.seenIn(t, opened)[0]
+	between(t, before, f.now(t), seen.LastSeenAt)
+	require.Equal(t, seen.LastSeenAt.Add(lifetimes().Idle), seen.IdleExpiresAt)
+	require.Equal(t, opened.ExpiresAt, seen.ExpiresAt)
+	for range 13 { // 91 days
+		f.advance(lifetimes().Idle - time.Minute)
+		f.touchBrowser(t, opened.ID)
+		if found := f.seenIn(t, opened); len(found) > 0 {
+			require.False(t, found[0].IdleExpiresAt.After(opened.ExpiresAt))
+		}
+	}
+	require.Empty(t, f.seenIn(t, opened), "the absolute expiry has passed")
+}
+
+func inactiveBrowserIsNotSeen(t *testing.T, f fixture) {
+	user, disabled := f.newUser(t), f.newUser(t)
+	ended, idle, withUser := f.visit(t, user), f.visit(t, user), f.visit(t, disabled)
+	f.advance(lifetimes().Idle - time.Minute)
+	require.True(t, f.endBrowser(t, ended.ID, true))
+	require.NoError(t, f.Users.Disable(t.Context(), disabled.ID))
+	f.touchBrowser(t, ended.ID)
+	f.touchBrowser(t, withUser.ID)
+	require.NoError(t, f.Users.Enable(t.Context(), disabled.ID))
+	f.advance(time.Minute)
+	f.touchBrowser(t, idle.ID)
+	f.touchBrowser(t, identity.NewSessionID())
+	require.Empty(t, f.seenIn(t, ended, idle, withUser))
+}
+
+func listOfBrowserSessions(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	first, second, third := f.visit(t, user), f.visit(t, user), f.visit(t, user)
+	f.visit(t, f.newUser(t))
+	f.requireBrowsers(t, user, third, second, first)
+	f.advance(time.Hour)
+	f.touchBrowser(t, second.ID)
+	require.True(t, f.endBrowser(t, third.ID, true))
+	f.requireBrowsers(t, user, f.seenIn(t, second)[0].BrowserSession, first)
+	f.requireBrowsers(t, f.newUser(t))
+}
+
+func browserRenews(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	old, elsewhere := f.visit(t, user), f.visit(t, user)
+	active, ended := f.signInFrom(t, old, client, "openid"), f.signInFrom(t, old, client, "openid")
+	other := f.signInFrom(t, elsewhere, client, "openid")
+	f.end(t, ended.ID)
+	renewed := f.openBrowser(t, newBrowserSession(user), old.ID)
+	require.Empty(t, f.seenIn(t, old), "a secret from before the sign-in is of no use (session fixation)")
+	f.requireBrowsers(t, user, renewed, elsewhere)
+	active.Browser = renewed.ID
+	require.Equal(t, active, f.session(t, active.ID))
+	require.Equal(t, renewed.ID, f.session(t, ended.ID).Browser, "its client is told of the end, too")
+	require.Equal(t, other, f.session(t, other.ID))
+	require.Len(t, f.eventsOf(t, identity.EventSessionEnded, user.ID), 1, "only of the session that ended before")
+
+	again := f.openBrowser(t, newBrowserSession(user), old.ID)
+	require.Equal(t, renewed.ID, f.session(t, active.ID).Browser, "the old one was replaced already")
+	require.True(t, f.endBrowser(t, renewed.ID, true))
+	require.Equal(t, identity.EndedBySignOut, f.session(t, active.ID).EndReason)
+	f.requireBrowsers(t, user, again, elsewhere)
+}
+
+func browserOfAnotherStays(t *testing.T, f fixture) {
+	alice, bob, client := f.newUser(t), f.newUser(t), f.newClient(t)
+	hers := f.visit(t, alice)
+	session := f.signInFrom(t, hers, client, "openid")
+	his := f.openBrowser(t, newBrowserSession(bob), hers.ID)
+	f.requireBrowsers(t, alice, hers)
+	f.requireBrowsers(t, bob, his)
+	require.Equal(t, session, f.session(t, session.ID))
+}
+
+// opensFromBrowser has an authorization code that is redeemed after its browser session has ended, and one that names
+// the browser session of another user.
+func opensFromBrowser(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	refused := func(browser string) {
+		t.Helper()
+		session := newSession(user, client)
+		session.Browser = browser
+		requireStale(t, f, session, f.user(t, user.ID).AuthEpoch)
+	}
+	refused(identity.NewSessionID())
+	refused(f.visit(t, f.newUser(t)).ID)
+	ended := f.visit(t, user)
+	require.True(t, f.endBrowser(t, ended.ID, true))
+	refused(ended.ID)
+	replaced := f.visit(t, user)
+	f.openBrowser(t, newBrowserSession(user), replaced.ID)
+	refused(replaced.ID)
+	idle := f.visit(t, user)
+	require.Equal(t, idle.ID, f.signInFrom(t, idle, client, "openid").Browser)
+	f.advance(lifetimes().Idle)
+	refused(idle.ID)
+	older := f.visit(t, user)
+	require.NoError(t, f.Users.SetPassword(t.Context(), user.ID, "new hash"))
+	refused(older.ID)
+}
+
+func hostileBrowserSessions(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	innocent := f.visit(t, user)
+	for _, text := range texts() {
+		session := newBrowserSession(user)
+		session.Method, session.Device = text, text
+		session.Account = identity.AccountKey{Platform: text, App: text, Subject: text}
+		if opened, err := f.Browsers.Open(t.Context(), session, lifetimes(), text); err == nil {
+			require.Equal(t, plainBrowser(opened), f.seenIn(t, session)[0].BrowserSession)
+			ended, err := f.Browsers.End(t.Context(), session.ID, text, true)
+			require.NoError(t, err, "%q", text)
+			require.True(t, ended)
+		}
+		opened := newSession(user, client)
+		opened.Browser = text
+		require.Error(t, errorOf(f.Sessions.Open(t.Context(), opened, user.AuthEpoch, lifetimes(), 0)), "%q", text)
+		ended, err := f.Browsers.End(t.Context(), text, identity.EndedByUser, true)
+		require.NoError(t, err, "%q", text)
+		require.False(t, ended)
+		require.NoError(t, f.Browsers.Touch(t.Context(), text, time.Hour))
+		f.requireBrowsers(t, identity.User{ID: text})
+	}
+	f.requireBrowsers(t, user, innocent)
+}
