@@ -149,7 +149,7 @@ func (s *BrowserSessions) List(ctx context.Context, userID string) ([]identity.B
 	}
 	return listed(s.db.read.WithContext(ctx), browserSessionRow.session, `WITH clock AS (SELECT CAST(? AS BIGINT) AS now)
 		SELECT b.* FROM clock, browser_sessions b JOIN users u ON u.id = b.user_id
-		WHERE u.id = ? AND `+liveBrowserSession+" ORDER BY b.last_seen_at DESC, b.id DESC", clock.UnixMilli(), userID)
+		WHERE b.user_id = ? AND `+liveBrowserSession+" ORDER BY b.last_seen_at DESC, b.id DESC", clock.UnixMilli(), userID)
 }
 
 // End implements identity.BrowserSessions. Sessions with the scope offline_access may outlive the sign-out (OpenID

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"crypto/sha256"
 	"flag"
 	"path/filepath"
 	"testing"
@@ -55,6 +56,12 @@ func signIn(t testing.TB, db *DB, username string) identity.Session {
 func newSession(user identity.User) identity.Session {
 	return identity.Session{ID: identity.NewSessionID(), UserID: user.ID, ClientID: "client", Scope: "openid",
 		AuthTime: time.Now()}
+}
+
+// newBrowserSession returns a browser session of a user whose sessions were never ended.
+func newBrowserSession(userID string) identity.BrowserSession {
+	id := identity.NewSessionID()
+	return identity.BrowserSession{ID: id, SecretHash: sha256.Sum256([]byte(id)), UserID: userID, AuthTime: time.Now()}
 }
 
 func lifetimes() identity.Lifetimes {

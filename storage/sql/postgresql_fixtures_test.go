@@ -124,6 +124,13 @@ func reads(db *DB, session identity.Session) []call {
 		{"Profiles.Find", func(ctx context.Context) error { return errorOf(db.Profiles().Find(ctx, session.UserID)) }},
 		{"Sessions.Find", func(ctx context.Context) error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) }},
 		{"Sessions.List", func(ctx context.Context) error { return errorOf(db.Sessions().List(ctx, session.UserID)) }},
+		{"BrowserSessions.Find", func(ctx context.Context) error {
+			return errorOfTwo(db.BrowserSessions().Find(ctx, session.SecretHash))
+		}},
+		{"BrowserSessions.List", func(ctx context.Context) error {
+			return errorOf(db.BrowserSessions().List(ctx, session.UserID))
+		}},
+		{"Consents.List", func(ctx context.Context) error { return errorOf(db.Consents().List(ctx, session.UserID)) }},
 		{"Clients.List", func(ctx context.Context) error { return errorOf(db.Clients().List(ctx)) }},
 		{"Apps.List", func(ctx context.Context) error { return errorOf(db.Apps().List(ctx)) }},
 		{"Keys.Keys", func(ctx context.Context) error { return errorOf(db.Keys().Keys(ctx)) }},
@@ -180,6 +187,18 @@ func calls(db *DB, session identity.Session) []call {
 		{"Sessions.Prune", func(ctx context.Context) error {
 			return errorOfTwo(db.Sessions().Prune(ctx, time.Hour, 3))
 		}},
+		{"BrowserSessions.Open", func(ctx context.Context) error {
+			return errorOf(db.BrowserSessions().Open(ctx, newBrowserSession(session.UserID), lifetimes(), ""))
+		}},
+		{"BrowserSessions.Touch", func(ctx context.Context) error {
+			return db.BrowserSessions().Touch(ctx, session.ID, time.Hour)
+		}},
+		{"BrowserSessions.Prune", func(ctx context.Context) error {
+			return errorOf(db.BrowserSessions().Prune(ctx, time.Hour, 3))
+		}},
+		{"Consents.Grant", func(ctx context.Context) error {
+			return db.Consents().Grant(ctx, identity.Consent{UserID: session.UserID, ClientID: "client"})
+		}},
 		{"Clients.Create", func(ctx context.Context) error {
 			return db.Clients().Create(ctx, identity.Client{ID: identity.NewClientID()})
 		}},
@@ -194,7 +213,7 @@ func calls(db *DB, session identity.Session) []call {
 }
 
 // firstWrite is the index in calls of the first one that writes.
-const firstWrite = 14
+const firstWrite = 17
 
 // session0Epoch is the epoch of a user whose sessions were never ended.
 const session0Epoch = 0

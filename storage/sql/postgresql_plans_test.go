@@ -47,6 +47,11 @@ func fillTables(o operator) {
 		auth_time, generation, rotations,
 		decode(lpad(to_hex(n), 8, '0'), 'hex'), secret_hash, idle_expires_at, expires_at, last_seen_at, device
 		FROM sessions, generate_series(1, 5000) n`)
+	o.do(`INSERT INTO browser_sessions (id, user_id, secret_hash, epoch, method, auth_time, device, idle_expires_at,
+			expires_at, last_seen_at)
+		SELECT 'n' || n, 'n' || 1 + n % 500, decode(lpad(to_hex(n), 8, '0'), 'hex'), 0, '', 0, '', 0, n, 0
+		FROM generate_series(1, 5000) n`)
+	o.do(`INSERT INTO consents SELECT 'n' || n, 'n' || n, '', '[]', '', 0 FROM generate_series(1, 5000) n`)
 	o.do(`INSERT INTO accounts SELECT platform, app, 'n' || n, 'n' || n, '', '', 0
 		FROM accounts, generate_series(1, 5000) n`)
 	o.do(`INSERT INTO clients SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'n' || n))).*
@@ -64,7 +69,8 @@ type hotPath struct {
 	plans []string
 }
 
-func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.Session) map[string]hotPath {
+func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.Session,
+	browser identity.BrowserSession) map[string]hotPath {
 	latest := func(index string) string {
 		return "Index Scan Backward using " + index + "; Index Cond: (ended_at > ?)"
 	}
@@ -90,12 +96,35 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 				return errorOf(db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 20))
 			},
 			[]string{
-				"Insert on sessions; Subquery Scan on \"*SELECT*\"; Index Scan using users_pkey on users; " +
-					"Index Cond: (id = ?); CTE Scan on clock",
+				"Insert on sessions; Index Scan using users_pkey on users; Index Cond: (id = ?); CTE Scan on u; " +
+					"CTE Scan on clock; " +
+					"Index Scan using browser_sessions_pkey on browser_sessions b; Index Cond: (id = clock.browser)",
 				"Index Scan using sessions_pkey on sessions own; Index Cond: (id = ?); " +
 					"Index Scan using sessions_of_user on sessions; Index Cond: ((user_id = ?) AND " +
 					"(ended_at IS NULL) AND (client_id = ?))",
 			},
+		},
+		"BrowserSessions.Find": {
+			func() error { return errorOfTwo(db.BrowserSessions().Find(ctx, browser.SecretHash)) },
+			[]string{"CTE Scan on clock; Index Scan using browser_sessions_secret_hash_key on browser_sessions b; " +
+				"Index Cond: (secret_hash = ANY (ARRAY[?, ?, ?, ?, ?])); Index Scan using users_pkey on users u; " +
+				"Index Cond: (id = b.user_id)"},
+		},
+		"BrowserSessions.Touch": {
+			func() error { return db.BrowserSessions().Touch(ctx, browser.ID, time.Hour) },
+			[]string{"Update on browser_sessions b; Index Scan using browser_sessions_pkey on browser_sessions b; " +
+				"Index Cond: (id = ?); CTE Scan on clock; Index Scan using users_pkey on users u; " +
+				"Index Cond: (id = b.user_id)"},
+		},
+		"BrowserSessions.List": {
+			func() error { return errorOf(db.BrowserSessions().List(ctx, user.ID)) },
+			[]string{"", "Index Scan using browser_sessions_of_user on browser_sessions b; Index Cond: ((user_id = " +
+				"(?)::text) AND (ended_at IS NULL)); Index Scan using users_pkey on users u; Index Cond: (id = (?)::text)"},
+		},
+		"Consents.Find": {
+			func() error { _, _ = db.Consents().Find(ctx, user.ID, "client", ""); return nil },
+			[]string{"Index Scan using consents_pkey on consents; Index Cond: ((user_id = ?) AND (client_id = ?) AND " +
+				"(resource = ?))"},
 		},
 		"Accounts.FindOrCreateUser": {
 			func() error {
@@ -157,13 +186,15 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 	require.NoError(t, err)
 	session, err := db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 0)
 	require.NoError(t, err)
+	browser, err := db.BrowserSessions().Open(ctx, newBrowserSession(user.ID), lifetimes(), "")
+	require.NoError(t, err)
 	require.NoError(t, db.Clients().Create(ctx, identity.Client{ID: "client"}))
 	o := newOperator(t, database)
 	o.do("SET plan_cache_mode = force_generic_plan")
 	o.do("SET enable_bitmapscan = off") // a bitmap scan also uses the key, but only for some numbers of rows
 	fillTables(o)
 
-	for name, hot := range hotPaths(ctx, db, user, session) {
+	for name, hot := range hotPaths(ctx, db, user, session, browser) {
 		proxy.take()
 		require.NoError(t, hot.call(), name)
 		executed := proxy.take()

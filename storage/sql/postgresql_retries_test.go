@@ -20,7 +20,7 @@ import (
 // allTables lists the tables that stores write.
 var allTables = []string{"users", "accounts", "unions", "sessions", "clients", "apps", "events", "keys",
 	"marks", "profiles", "phone_uses",
-	"joins", "retired_subjects", "username_locks"}
+	"joins", "retired_subjects", "username_locks", "browser_sessions", "consents"}
 
 // undo makes PostgreSQL roll back the given number of writes to some tables, as it does after a conflict. A sequence
 // counts them, since rolling back does not reset it.
@@ -55,9 +55,20 @@ func (o operator) content() (content map[string]string) {
 
 // writes returns calls that write, each for one use.
 func writes(db *DB, session identity.Session) []call {
+	writeNothing := []string{"Sessions.EndSince", "BrowserSessions.Touch", "BrowserSessions.Prune"}
 	all := slices.DeleteFunc(calls(db, session)[firstWrite:],
-		func(c call) bool { return c.name == "Sessions.EndSince" })
+		func(c call) bool { return slices.Contains(writeNothing, c.name) })
+	browser := newBrowserSession(session.UserID)
 	return append(all, []call{
+		{"BrowserSessions.Open, for the next one", func(ctx context.Context) error {
+			return errorOf(db.BrowserSessions().Open(ctx, browser, lifetimes(), ""))
+		}},
+		{"BrowserSessions.End", func(ctx context.Context) error {
+			return errorOf(db.BrowserSessions().End(ctx, browser.ID, identity.EndedByUser, true))
+		}},
+		{"Clients.Update", func(ctx context.Context) error {
+			return db.Clients().Update(ctx, identity.Client{ID: session.ClientID, Name: "updated"})
+		}},
 		{"Clients.Disable", func(ctx context.Context) error { return db.Clients().Disable(ctx, session.ClientID) }},
 		{"Clients.SetSecret", func(ctx context.Context) error {
 			return db.Clients().SetSecret(ctx, session.ClientID, []byte("hash"))
@@ -70,6 +81,9 @@ func writes(db *DB, session identity.Session) []call {
 		}},
 		{"Sessions.EndSince", func(ctx context.Context) error { // the one that Sessions.Open opened
 			return errorOf(db.Sessions().EndSince(ctx, time.Now().Add(-time.Hour), identity.EndedByOperator))
+		}},
+		{"Consents.Withdraw", func(ctx context.Context) error {
+			return errorOf(db.Consents().Withdraw(ctx, session.UserID, "client"))
 		}},
 		{"Users.Disable", func(ctx context.Context) error { return db.Users().Disable(ctx, session.UserID) }},
 		{"Users.SetPassword", func(ctx context.Context) error {

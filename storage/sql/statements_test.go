@@ -90,6 +90,12 @@ func TestPreparedStatementsSearchByKey(t *testing.T) {
 		db.hot.rotateSession:        "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id=?)",
 		db.hot.knownUser: "SEARCH a USING PRIMARY KEY (platform=? AND app=? AND subject=?); " +
 			"SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
+		db.hot.findBrowserSessions: "CO-ROUTINE clock; SCAN CONSTANT ROW; " +
+			"SEARCH b USING INDEX sqlite_autoindex_browser_sessions_2 (secret_hash=?); " +
+			"SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?); SCAN clock",
+		db.hot.touchBrowserSession: "MATERIALIZE clock; SCAN CONSTANT ROW; " +
+			"SEARCH b USING INDEX sqlite_autoindex_browser_sessions_1 (id=?); " +
+			"SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?); SCAN clock",
 	} {
 		require.Equal(t, want, plan(t, db, strings.ReplaceAll(statement.text, "?", "'x'")))
 	}
