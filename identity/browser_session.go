@@ -34,10 +34,11 @@ type SignedIn struct {
 
 // BrowserSessions stores browser sessions. As for Sessions, only the store's clock decides whether one is valid.
 type BrowserSessions interface {
-	// Open stores a new session and sets its times. In the same transaction it ends the user's session with the id
-	// replaced, which may be empty, without ending the sessions of clients, which go on with the new one: a browser
-	// gets a new secret at each sign-in, so that one from before the sign-in is of no use. A session of another user
-	// is left alone. Open returns ErrStale if the user is disabled or the user's AuthEpoch is no longer session.Epoch.
+	// Open stores a new session and sets its times, also AuthTime. In the same transaction it ends the user's session
+	// with the id replaced, which may be empty, without ending the sessions of clients, which go on with the new one: a
+	// browser gets a new secret at each sign-in, so that one from before the sign-in is of no use. It does not end a
+	// session of another user. It returns ErrStale if the user is disabled or the user's AuthEpoch is no longer
+	// session.Epoch.
 	Open(ctx context.Context, session BrowserSession, lifetimes Lifetimes, replaced string) (BrowserSession, error)
 	// Find returns the active sessions with any of up to MaxBrowserSessions secrets, in the order of the hashes, with
 	// their users, and the time of the store's clock. A session is active if it has not ended or expired, and its user

@@ -37,7 +37,7 @@ func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSess
 	err := s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		session.LastSeenAt, session.ExpiresAt = now, now.Add(lifetimes.Absolute).Truncate(time.Millisecond)
 		session.IdleExpiresAt = now.Add(min(lifetimes.Idle, lifetimes.Absolute)).Truncate(time.Millisecond)
-		session.AuthTime = time.UnixMilli(session.AuthTime.UnixMilli())
+		session.AuthTime = now
 		// Without the space, gorm would take the hash for a list.
 		err := changed(tx.Exec(`INSERT INTO browser_sessions (user_id, id, secret_hash, epoch, account_platform,
 				account_app, account_subject, method, auth_time, device, idle_expires_at, expires_at, last_seen_at)
@@ -84,23 +84,24 @@ func (s *BrowserSessions) Find(ctx context.Context, secretHashes ...[32]byte) ([
 	var found map[[32]byte]identity.SignedIn
 	var now int64
 	if len(secretHashes) > 0 {
-		values := s.db.clockValue()
-		for n := range identity.MaxBrowserSessions { // the last one is repeated, as in FindByOpening
-			values = append(values, secretHashes[min(n, len(secretHashes)-1)][:])
+		var values [identity.MaxBrowserSessions]any // the last one is repeated, as in FindByOpening
+		for n := range values {
+			values[n] = secretHashes[min(n, len(secretHashes)-1)][:]
 		}
 		err := s.db.hot.findBrowserSessions.rows(ctx, func(rows *sql.Rows) error {
 			found = make(map[[32]byte]identity.SignedIn, len(secretHashes))
 			for rows.Next() {
 				var session browserSessionRow
 				var user userRow
-				if err := rows.Scan(append(append([]any{&now}, session.targets()...), user.targets()...)...); err != nil {
+				targets := append(append([]any{&now}, session.targets()...), user.targets()...)
+				if err := rows.Scan(targets...); err != nil {
 					return err
 				}
 				signedIn := identity.SignedIn{BrowserSession: session.session(), User: user.user()}
 				found[signedIn.SecretHash] = signedIn
 			}
 			return rows.Err()
-		}, values...)
+		}, values[:]...)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
@@ -133,8 +134,7 @@ func (s *BrowserSessions) Touch(ctx context.Context, id string, idle time.Durati
 	if storable(id) != nil {
 		return nil
 	}
-	_, err := s.db.hot.touchBrowserSession.exec(ctx, append(s.db.clockValue(), idle.Milliseconds(),
-		idle.Milliseconds(), id)...)
+	_, err := s.db.hot.touchBrowserSession.exec(ctx, idle.Milliseconds(), idle.Milliseconds(), id)
 	return err
 }
 
@@ -147,9 +147,11 @@ func (s *BrowserSessions) List(ctx context.Context, userID string) ([]identity.B
 	if err != nil {
 		return nil, err
 	}
-	return listed(s.db.read.WithContext(ctx), browserSessionRow.session, `WITH clock AS (SELECT CAST(? AS BIGINT) AS now)
+	return listed(s.db.read.WithContext(ctx), browserSessionRow.session,
+		`WITH clock AS (SELECT CAST(? AS BIGINT) AS now)
 		SELECT b.* FROM clock, browser_sessions b JOIN users u ON u.id = b.user_id
-		WHERE b.user_id = ? AND `+liveBrowserSession+" ORDER BY b.last_seen_at DESC, b.id DESC", clock.UnixMilli(), userID)
+		WHERE b.user_id = ? AND `+liveBrowserSession+" ORDER BY b.last_seen_at DESC, b.id DESC",
+		clock.UnixMilli(), userID)
 }
 
 // End implements identity.BrowserSessions. Sessions with the scope offline_access may outlive the sign-out (OpenID

@@ -197,14 +197,6 @@ func (db *DB) clock(on *gorm.DB) (time.Time, error) {
 	return time.UnixMilli(milliseconds), ended(on.Statement.Context, err)
 }
 
-// clockValue returns the first values of a hot statement that contains {clock}.
-func clockValue(db *DB) []any {
-	if db.now == nil {
-		return nil
-	}
-	return []any{db.now().UnixMilli()}
-}
-
 // Marks are small facts about the database itself, such as the name of its creator.
 type Marks struct{ db *DB }
 

@@ -61,7 +61,7 @@ func newSession(user identity.User) identity.Session {
 // newBrowserSession returns a browser session of a user whose sessions were never ended.
 func newBrowserSession(userID string) identity.BrowserSession {
 	id := identity.NewSessionID()
-	return identity.BrowserSession{ID: id, SecretHash: sha256.Sum256([]byte(id)), UserID: userID, AuthTime: time.Now()}
+	return identity.BrowserSession{ID: id, SecretHash: sha256.Sum256([]byte(id)), UserID: userID}
 }
 
 func lifetimes() identity.Lifetimes {

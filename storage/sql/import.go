@@ -97,7 +97,7 @@ func (i *Imports) importTogether(ctx context.Context, users []identity.ImportedU
 // inSnapshot runs work in one transaction that sees only what was committed before it began. Otherwise it could see
 // one half of a concurrent change, such as an account without its user name, and find a contradiction.
 func inSnapshot(ctx context.Context, db *DB, pool *gorm.DB, work func(tx *gorm.DB, now time.Time) error) error {
-	return db.isolated(ctx, pool, sql.LevelRepeatableRead, work)
+	return isolated(ctx, db, pool, sql.LevelRepeatableRead, work)
 }
 
 // maxValues is the maximum number of values in one statement: fewer than SQLite's limit of 32766 and

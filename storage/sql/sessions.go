@@ -83,12 +83,12 @@ func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch i
 		openedBy = session.OpenedBy
 	}
 	var now int64
-	err := s.db.hot.openSession.row(ctx, []any{&now}, append(clockValue(s.db),
+	err := s.db.hot.openSession.row(ctx, []any{&now},
 		browser, session.UserID, epoch, session.ID, platform, app, subject, session.ClientID, session.Scope, resources,
 		session.Method, session.AuthTime.UnixMilli(),
 		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:],
 		min(lifetimes.Idle, lifetimes.Absolute).Milliseconds(),
-		lifetimes.Absolute.Milliseconds(), session.Device)...)
+		lifetimes.Absolute.Milliseconds(), session.Device)
 	if errors.Is(err, identity.ErrNotFound) {
 		return time.Time{}, identity.ErrStale
 	}
@@ -119,8 +119,7 @@ func (s *Sessions) FindByOpening(ctx context.Context, openedBy ...[]byte) (ident
 func (s *Sessions) find(ctx context.Context, query *statement, values ...any) (identity.Session, time.Time, error) {
 	var row sessionRow
 	var now int64
-	if err := query.row(ctx, append([]any{&now}, row.targets()...), append(clockValue(s.db),
-		values...)...); err != nil {
+	if err := query.row(ctx, append([]any{&now}, row.targets()...), values...); err != nil {
 		return identity.Session{}, time.Time{}, err
 	}
 	session, err := row.session()

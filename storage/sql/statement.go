@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -17,18 +18,29 @@ type statement struct {
 	db   *DB
 	pool *gorm.DB
 	text string
+	// asksTime is whether the text contains {clock}; callers give the values after it.
+	asksTime bool
 
 	mutex    sync.Mutex
 	prepared *sql.Stmt
 }
 
 func newStatement(db *DB, pool *gorm.DB, text string) *statement {
-	return &statement{db: db, pool: pool, text: db.dialect.statement(text)}
+	return &statement{db: db, pool: pool, text: db.dialect.statement(text), asksTime: strings.Contains(text, "{clock}")}
+}
+
+// withClock returns all values of the text: unless the database has a clock of its own, the time comes first.
+func (s *statement) withClock(values []any) []any {
+	if !s.asksTime || s.db.now == nil {
+		return values
+	}
+	return append([]any{s.db.now().UnixMilli()}, values...)
 }
 
 // row scans the first row into targets, or returns identity.ErrNotFound if there is none and identity.ErrExists if an
 // INSERT violates a key. It reads all rows, since SQLite commits at their end.
 func (s *statement) row(ctx context.Context, targets []any, values ...any) error {
+	values = s.withClock(values)
 	return s.run(ctx, func(ctx context.Context, on executor) error {
 		rows, err := on.query(ctx, values)
 		if err != nil {
@@ -50,6 +62,7 @@ func (s *statement) row(ctx context.Context, targets []any, values ...any) error
 
 // rows calls read with all rows, again if the statement is repeated.
 func (s *statement) rows(ctx context.Context, read func(*sql.Rows) error, values ...any) error {
+	values = s.withClock(values)
 	return s.run(ctx, func(ctx context.Context, on executor) error {
 		rows, err := on.query(ctx, values)
 		if err != nil {
@@ -62,6 +75,7 @@ func (s *statement) rows(ctx context.Context, read func(*sql.Rows) error, values
 
 // exec returns how many rows were changed. It returns identity.ErrExists if a key is violated.
 func (s *statement) exec(ctx context.Context, values ...any) (changed int64, err error) {
+	values = s.withClock(values)
 	err = s.run(ctx, func(ctx context.Context, on executor) error {
 		result, err := on.execute(ctx, values)
 		if err != nil {

@@ -18,11 +18,11 @@ const maxTries = 9
 // server's default is, each statement sees what was committed before it began, so that after waiting for a row it
 // sees the row's latest version.
 func (db *DB) transaction(ctx context.Context, work func(tx *gorm.DB, now time.Time) error) error {
-	return db.isolated(ctx, db.write, sql.LevelReadCommitted, work)
+	return isolated(ctx, db, db.write, sql.LevelReadCommitted, work)
 }
 
 // isolated runs work in one transaction of a pool at an isolation level. SQLite has only one level.
-func (db *DB) isolated(ctx context.Context, pool *gorm.DB, level sql.IsolationLevel, work func(tx *gorm.DB,
+func isolated(ctx context.Context, db *DB, pool *gorm.DB, level sql.IsolationLevel, work func(tx *gorm.DB,
 	now time.Time) error) error {
 	var options *sql.TxOptions
 	if db.timeout > 0 {

@@ -24,7 +24,7 @@ func browserEndings() []testCase {
 	}
 }
 
-func (f fixture) endBrowser(t *testing.T, id string, all bool) bool {
+func endBrowser(t *testing.T, f fixture, id string, all bool) bool {
 	t.Helper()
 	ended, err := f.Browsers.End(t.Context(), id, identity.EndedBySignOut, all)
 	require.NoError(t, err)
@@ -53,14 +53,14 @@ func newSignedIn(t *testing.T, f fixture) signedIn {
 	byAccount := newBrowserSession(s.user)
 	byAccount.Account = s.account.AccountKey
 	s.browsers = map[string]identity.BrowserSession{
-		"browser": f.visit(t, s.user), "browser by account": f.openBrowser(t, byAccount, ""),
+		"browser": visit(t, f, s.user), "browser by account": openBrowser(t, f, byAccount, ""),
 	}
 	app := newSession(s.user, s.client)
 	app.Account = s.account.AccountKey
 	s.sessions = map[string]identity.Session{
-		"client":            f.signInFrom(t, s.browsers["browser"], s.client, "openid not_offline_access"),
-		"client offline":    f.signInFrom(t, s.browsers["browser"], s.client, "openid offline_access"),
-		"client by account": f.signInFrom(t, s.browsers["browser by account"], s.client, "openid"),
+		"client":            signInFrom(t, f, s.browsers["browser"], s.client, "openid not_offline_access"),
+		"client offline":    signInFrom(t, f, s.browsers["browser"], s.client, "openid offline_access"),
+		"client by account": signInFrom(t, f, s.browsers["browser by account"], s.client, "openid"),
 		"app":               f.signIn(t, s.user, s.client),
 		"app by account":    f.open(t, app, s.user, 0),
 	}
@@ -71,7 +71,7 @@ func newSignedIn(t *testing.T, f fixture) signedIn {
 func (s signedIn) require(t *testing.T, f fixture, reason string, active ...string) {
 	t.Helper()
 	for name, browser := range s.browsers {
-		require.Equal(t, slices.Contains(active, name), len(f.seenIn(t, browser)) == 1, name)
+		require.Equal(t, slices.Contains(active, name), len(seenIn(t, f, browser)) == 1, name)
 	}
 	for name, session := range s.sessions {
 		found, now, err := f.Sessions.Find(t.Context(), session.ID)
@@ -83,123 +83,138 @@ func (s signedIn) require(t *testing.T, f fixture, reason string, active ...stri
 	}
 }
 
+// ending is something that ends sessions of a user.
+type ending struct {
+	end    func(t *testing.T, f fixture, s signedIn) error
+	reason string
+	stays  []string
+}
+
+// endingsOfSignedIn is what ends what.
+var endingsOfSignedIn = map[string]ending{
+	"a session of a client": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errorOf(f.Sessions.End(t.Context(), s.sessions["client"].ID, identity.EndedByUser))
+		},
+		identity.EndedByUser,
+		[]string{"browser", "browser by account", "client offline", "client by account", "app", "app by account"},
+	},
+	"a browser session": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errorOf(f.Browsers.End(t.Context(), s.browsers["browser"].ID, identity.EndedByUser, false))
+		},
+		identity.EndedBySignOut,
+		[]string{"browser by account", "client offline", "client by account", "app", "app by account"},
+	},
+	"a browser session and everything from it": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errorOf(f.Browsers.End(t.Context(), s.browsers["browser"].ID, identity.EndedByUser, true))
+		},
+		identity.EndedBySignOut,
+		[]string{"browser by account", "client by account", "app", "app by account"},
+	},
+	"all sessions": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errorOf(f.Sessions.EndAll(t.Context(), s.user.ID, identity.EndedByOperator))
+		},
+		identity.EndedByOperator, nil,
+	},
+	"a disabled user": {
+		func(t *testing.T, f fixture, s signedIn) error { return f.Users.Disable(t.Context(), s.user.ID) },
+		identity.EndedByDisable, nil,
+	},
+	"a disabled user who is enabled again": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errors.Join(f.Users.Disable(t.Context(), s.user.ID), f.Users.Enable(t.Context(), s.user.ID))
+		},
+		identity.EndedByDisable, nil,
+	},
+	"a changed password": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return f.Users.SetPassword(t.Context(), s.user.ID, "new hash")
+		},
+		identity.EndedByPassword, nil,
+	},
+	"a requested deletion": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errors.Join(errorOf(f.Deletions.RequestDeletion(t.Context(), s.user.ID, time.Hour)),
+				f.Deletions.CancelDeletion(t.Context(), s.user.ID))
+		},
+		identity.EndedByDeletion, nil,
+	},
+	"a deletion by an operator": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errors.Join(errorOf(f.Deletions.ScheduleDeletion(t.Context(), s.user.ID, time.Hour)),
+				f.Deletions.CancelDeletion(t.Context(), s.user.ID))
+		},
+		identity.EndedByDeletion, nil,
+	},
+	"an account that is unlinked": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errorOf(f.Accounts.Unlink(t.Context(), s.user.ID, s.account.AccountKey))
+		},
+		identity.EndedByUnlink, []string{"browser", "client", "client offline", "app"},
+	},
+	"a merge into another user": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errorOf(f.Merges.Merge(t.Context(), s.user.ID, f.newUser(t).ID))
+		},
+		identity.EndedByMerge, nil,
+	},
+	"a merge of another user into this one": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errorOf(f.Merges.Merge(t.Context(), f.newUser(t).ID, s.user.ID))
+		},
+		"", everySession,
+	},
+	"a merge that is undone": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			merge, err := f.Merges.Merge(t.Context(), f.newUser(t).ID, s.user.ID)
+			return errors.Join(err, errorOf(f.Merges.Undo(t.Context(), merge.ID)))
+		},
+		identity.EndedByMerge, nil,
+	},
+	"a consent that is withdrawn": {
+		func(t *testing.T, f fixture, s signedIn) error {
+			return errors.Join(f.Consents.Grant(t.Context(), newConsent(s.user, s.client, "openid")),
+				errorOf(f.Consents.Withdraw(t.Context(), s.user.ID, s.client.ID)))
+		},
+		identity.EndedByUser, []string{"browser", "browser by account"},
+	},
+	"a backup that is restored": {
+		func(t *testing.T, f fixture, _ signedIn) error {
+			return errorOf(f.Sessions.EndBefore(t.Context(), f.now(t), identity.EndedByOperator))
+		},
+		identity.EndedByOperator, nil,
+	},
+	"a leak of everything since an hour ago": {
+		func(t *testing.T, f fixture, _ signedIn) error {
+			return errorOf(f.Sessions.EndSince(t.Context(), f.now(t).Add(-time.Hour), identity.EndedByOperator))
+		},
+		identity.EndedByOperator, nil,
+	},
+	"a leak that has not begun": {
+		func(t *testing.T, f fixture, _ signedIn) error {
+			return errorOf(f.Sessions.EndSince(t.Context(), f.now(t).Add(time.Hour), identity.EndedByOperator))
+		},
+		"", everySession,
+	},
+	"a disabled client": {
+		func(t *testing.T, f fixture, s signedIn) error { return f.Clients.Disable(t.Context(), s.client.ID) },
+		"", everySession,
+	},
+}
+
 // whatEndsWhat is about a thief who has a browser's cookie: what a user or an operator does to end everything must end
 // the browser session, too, or the thief could open sessions again.
 func whatEndsWhat(t *testing.T, f fixture) {
-	ctx := t.Context()
-	for name, ending := range map[string]struct {
-		end    func(s signedIn) error
-		reason string
-		stays  []string
-	}{
-		"a session of a client": {
-			func(s signedIn) error {
-				return errorOf(f.Sessions.End(ctx, s.sessions["client"].ID, identity.EndedByUser))
-			},
-			identity.EndedByUser,
-			[]string{"browser", "browser by account", "client offline", "client by account", "app", "app by account"},
-		},
-		"a browser session": {
-			func(s signedIn) error {
-				return errorOf(f.Browsers.End(ctx, s.browsers["browser"].ID, identity.EndedByUser, false))
-			},
-			identity.EndedBySignOut,
-			[]string{"browser by account", "client offline", "client by account", "app", "app by account"},
-		},
-		"a browser session and everything from it": {
-			func(s signedIn) error {
-				return errorOf(f.Browsers.End(ctx, s.browsers["browser"].ID, identity.EndedByUser, true))
-			},
-			identity.EndedBySignOut,
-			[]string{"browser by account", "client by account", "app", "app by account"},
-		},
-		"all sessions": {
-			func(s signedIn) error {
-				return errorOf(f.Sessions.EndAll(ctx, s.user.ID, identity.EndedByOperator))
-			},
-			identity.EndedByOperator, nil,
-		},
-		"a disabled user": {
-			func(s signedIn) error { return f.Users.Disable(ctx, s.user.ID) }, identity.EndedByDisable, nil,
-		},
-		"a disabled user who is enabled again": {
-			func(s signedIn) error {
-				return errors.Join(f.Users.Disable(ctx, s.user.ID), f.Users.Enable(ctx, s.user.ID))
-			},
-			identity.EndedByDisable, nil,
-		},
-		"a changed password": {
-			func(s signedIn) error { return f.Users.SetPassword(ctx, s.user.ID, "new hash") },
-			identity.EndedByPassword, nil,
-		},
-		"a requested deletion": {
-			func(s signedIn) error {
-				return errors.Join(errorOf(f.Deletions.RequestDeletion(ctx, s.user.ID, time.Hour)),
-					f.Deletions.CancelDeletion(ctx, s.user.ID))
-			},
-			identity.EndedByDeletion, nil,
-		},
-		"a deletion by an operator": {
-			func(s signedIn) error {
-				return errors.Join(errorOf(f.Deletions.ScheduleDeletion(ctx, s.user.ID, time.Hour)),
-					f.Deletions.CancelDeletion(ctx, s.user.ID))
-			},
-			identity.EndedByDeletion, nil,
-		},
-		"an account that is unlinked": {
-			func(s signedIn) error {
-				return errorOf(f.Accounts.Unlink(ctx, s.user.ID, s.account.AccountKey))
-			},
-			identity.EndedByUnlink, []string{"browser", "client", "client offline", "app"},
-		},
-		"a merge into another user": {
-			func(s signedIn) error { return errorOf(f.Merges.Merge(ctx, s.user.ID, f.newUser(t).ID)) },
-			identity.EndedByMerge, nil,
-		},
-		"a merge of another user into this one": {
-			func(s signedIn) error { return errorOf(f.Merges.Merge(ctx, f.newUser(t).ID, s.user.ID)) },
-			"", everySession,
-		},
-		"a merge that is undone": {
-			func(s signedIn) error {
-				merge, err := f.Merges.Merge(ctx, f.newUser(t).ID, s.user.ID)
-				return errors.Join(err, errorOf(f.Merges.Undo(ctx, merge.ID)))
-			},
-			identity.EndedByMerge, nil,
-		},
-		"a consent that is withdrawn": {
-			func(s signedIn) error {
-				return errors.Join(f.Consents.Grant(ctx, newConsent(s.user, s.client, "openid")),
-					errorOf(f.Consents.Withdraw(ctx, s.user.ID, s.client.ID)))
-			},
-			identity.EndedByUser, []string{"browser", "browser by account"},
-		},
-		"a backup that is restored": {
-			func(signedIn) error { return errorOf(f.Sessions.EndBefore(ctx, f.now(t), identity.EndedByOperator)) },
-			identity.EndedByOperator, nil,
-		},
-		"a leak of everything since an hour ago": {
-			func(signedIn) error {
-				return errorOf(f.Sessions.EndSince(ctx, f.now(t).Add(-time.Hour), identity.EndedByOperator))
-			},
-			identity.EndedByOperator, nil,
-		},
-		"a leak that has not begun": {
-			func(signedIn) error {
-				return errorOf(f.Sessions.EndSince(ctx, f.now(t).Add(time.Hour), identity.EndedByOperator))
-			},
-			"", everySession,
-		},
-		"a disabled client": {
-			func(s signedIn) error { return f.Clients.Disable(ctx, s.client.ID) }, "", everySession,
-		},
-	} {
+	for name, ending := range endingsOfSignedIn {
 		t.Run(name, func(t *testing.T) {
 			s, bystander := newSignedIn(t, f), newSignedIn(t, f)
-			require.NoError(t, ending.end(s))
+			require.NoError(t, ending.end(t, f, s))
 			s.require(t, f, ending.reason, ending.stays...)
 			if slices.Contains(ending.stays, "browser") { // the epoch may have changed
-				f.signInFrom(t, s.browsers["browser"], s.client, "openid")
+				signInFrom(t, f, s.browsers["browser"], s.client, "openid")
 			}
 			if ending.reason != identity.EndedByOperator || name == "all sessions" {
 				bystander.require(t, f, "", everySession...)
@@ -210,9 +225,9 @@ func whatEndsWhat(t *testing.T, f fixture) {
 
 func browserEndsOnce(t *testing.T, f fixture) {
 	s := newSignedIn(t, f)
-	require.True(t, f.endBrowser(t, s.browsers["browser"].ID, true))
-	require.False(t, f.endBrowser(t, s.browsers["browser"].ID, true))
-	require.False(t, f.endBrowser(t, identity.NewSessionID(), true))
+	require.True(t, endBrowser(t, f, s.browsers["browser"].ID, true))
+	require.False(t, endBrowser(t, f, s.browsers["browser"].ID, true))
+	require.False(t, endBrowser(t, f, identity.NewSessionID(), true))
 	events := f.eventsOf(t, identity.EventSessionEnded, s.user.ID)
 	require.Len(t, events, 1)
 	require.Equal(t, s.browsers["browser"].ID, events[0].SessionID)
@@ -234,7 +249,7 @@ func parallelBrowserEndings(t *testing.T, f fixture) {
 }
 
 // shortVisit opens a browser session that lasts for an hour.
-func (f fixture) shortVisit(t *testing.T, user identity.User, replaced string) identity.BrowserSession {
+func shortVisit(t *testing.T, f fixture, user identity.User, replaced string) identity.BrowserSession {
 	t.Helper()
 	opened, err := f.Browsers.Open(t.Context(), newBrowserSession(user), identity.Lifetimes{Idle: time.Minute,
 		Absolute: time.Hour}, replaced)
@@ -244,31 +259,31 @@ func (f fixture) shortVisit(t *testing.T, user identity.User, replaced string) i
 
 func browserExpiryEndsNothing(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	browser := f.shortVisit(t, user, "")
-	session := f.signInFrom(t, browser, client, "openid")
+	browser := shortVisit(t, f, user, "")
+	session := signInFrom(t, f, browser, client, "openid")
 	for _, later := range []time.Duration{time.Minute, time.Hour} {
 		f.advance(later)
-		require.Empty(t, f.seenIn(t, browser))
+		require.Empty(t, seenIn(t, f, browser))
 		f.requireLive(t, user, session.ID)
 	}
 }
 
 func expiredBrowserEnds(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	browser := f.shortVisit(t, user, "")
-	session := f.signInFrom(t, browser, client, "openid")
+	browser := shortVisit(t, f, user, "")
+	session := signInFrom(t, f, browser, client, "openid")
 	f.advance(time.Minute)
-	require.True(t, f.endBrowser(t, browser.ID, false))
+	require.True(t, endBrowser(t, f, browser.ID, false))
 	require.Equal(t, identity.EndedBySignOut, f.session(t, session.ID).EndReason)
 }
 
 func browsersAreDeleted(t *testing.T, f fixture) {
 	s := newSignedIn(t, f)
 	f.requestDeletion(t, s.user, 0)
-	f.visit(t, f.user(t, s.user.ID))
+	visit(t, f, f.user(t, s.user.ID))
 	require.Equal(t, 1, f.purge(t))
 	requireDeleted(t, f, s.user)
-	f.requireBrowsers(t, s.user)
+	requireBrowsers(t, f, s.user)
 }
 
 func browserRaces() []testCase {
@@ -389,21 +404,21 @@ func renewalRacesOpenFrom(t *testing.T, f fixture) {
 
 func parallelReplacements(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	old := f.visit(t, user)
-	session := f.signInFrom(t, old, client, "openid")
+	old := visit(t, f, user)
+	session := signInFrom(t, f, old, client, "openid")
 	var renewed [callers]identity.BrowserSession
 	for n, err := range inParallel(callers, func(n int) error {
 		renewed[n] = newBrowserSession(user)
 		return errorOf(f.at(n).Browsers.Open(t.Context(), renewed[n], lifetimes(), old.ID))
 	}) {
 		require.NoError(t, err)
-		require.Len(t, f.seenIn(t, renewed[n]), 1)
+		require.Len(t, seenIn(t, f, renewed[n]), 1)
 	}
-	require.Empty(t, f.seenIn(t, old))
+	require.Empty(t, seenIn(t, f, old))
 	found := f.session(t, session.ID)
 	require.True(t, slices.ContainsFunc(renewed[:], func(s identity.BrowserSession) bool {
 		return s.ID == found.Browser
 	}))
-	require.True(t, f.endBrowser(t, found.Browser, false))
+	require.True(t, endBrowser(t, f, found.Browser, false))
 	f.requireLive(t, user)
 }

@@ -35,17 +35,17 @@ func newBrowserSession(user identity.User) identity.BrowserSession {
 	id := identity.NewSessionID()
 	return identity.BrowserSession{
 		ID: id, SecretHash: sha256.Sum256([]byte(id)), UserID: user.ID, Epoch: user.AuthEpoch,
-		Method: identity.MethodPassword, AuthTime: user.CreatedAt, Device: "测试 browser",
+		Method: identity.MethodPassword, Device: "测试 browser",
 	}
 }
 
 // visit signs a user in in a new browser.
-func (f fixture) visit(t *testing.T, user identity.User) identity.BrowserSession {
+func visit(t *testing.T, f fixture, user identity.User) identity.BrowserSession {
 	t.Helper()
-	return f.openBrowser(t, newBrowserSession(user), "")
+	return openBrowser(t, f, newBrowserSession(user), "")
 }
 
-func (f fixture) openBrowser(t *testing.T, session identity.BrowserSession, replaced string) identity.BrowserSession {
+func openBrowser(t *testing.T, f fixture, session identity.BrowserSession, replaced string) identity.BrowserSession {
 	t.Helper()
 	opened, err := f.Browsers.Open(t.Context(), session, lifetimes(), replaced)
 	require.NoError(t, err)
@@ -53,7 +53,7 @@ func (f fixture) openBrowser(t *testing.T, session identity.BrowserSession, repl
 }
 
 // signInFrom opens a session of a client from a browser session.
-func (f fixture) signInFrom(t *testing.T, browser identity.BrowserSession, client identity.Client,
+func signInFrom(t *testing.T, f fixture, browser identity.BrowserSession, client identity.Client,
 	scope string) identity.Session {
 	t.Helper()
 	user := f.user(t, browser.UserID)
@@ -74,7 +74,7 @@ func plainBrowser(session identity.BrowserSession) identity.BrowserSession {
 }
 
 // seenIn returns who is signed in in a browser with sessions.
-func (f fixture) seenIn(t *testing.T, sessions ...identity.BrowserSession) []identity.SignedIn {
+func seenIn(t *testing.T, f fixture, sessions ...identity.BrowserSession) []identity.SignedIn {
 	t.Helper()
 	var hashes [][32]byte
 	for _, session := range sessions {
@@ -89,7 +89,7 @@ func (f fixture) seenIn(t *testing.T, sessions ...identity.BrowserSession) []ide
 }
 
 // requireBrowsers requires exactly these browser sessions of a user to be active, the most recently seen first.
-func (f fixture) requireBrowsers(t *testing.T, user identity.User, want ...identity.BrowserSession) {
+func requireBrowsers(t *testing.T, f fixture, user identity.User, want ...identity.BrowserSession) {
 	t.Helper()
 	listed, err := f.Browsers.List(t.Context(), user.ID)
 	require.NoError(t, err)
@@ -104,31 +104,31 @@ func browserSessionIsFound(t *testing.T, f fixture) {
 	user, _ := f.findOrCreate(t, external)
 	want := newBrowserSession(user)
 	want.Account, want.Method = external.AccountKey, identity.PlatformWechat
-	want.AuthTime = f.now(t).Add(-time.Hour).Truncate(time.Millisecond)
-	opened := f.openBrowser(t, want, "")
-	want.IdleExpiresAt, want.ExpiresAt, want.LastSeenAt = opened.IdleExpiresAt, opened.ExpiresAt, opened.LastSeenAt
+	opened := openBrowser(t, f, want, "")
+	want.AuthTime, want.LastSeenAt = opened.AuthTime, opened.LastSeenAt
+	want.IdleExpiresAt, want.ExpiresAt = opened.IdleExpiresAt, opened.ExpiresAt
 	require.Equal(t, plainBrowser(want), opened)
-	require.Equal(t, []identity.SignedIn{{BrowserSession: opened, User: f.user(t, user.ID)}}, f.seenIn(t, opened))
-	f.requireBrowsers(t, user, opened)
+	require.Equal(t, []identity.SignedIn{{BrowserSession: opened, User: f.user(t, user.ID)}}, seenIn(t, f, opened))
+	requireBrowsers(t, f, user, opened)
 }
 
 func browserSessionsInOrder(t *testing.T, f fixture) {
 	alice, bob := f.newUser(t), f.newUser(t)
-	first, second, third := f.visit(t, alice), f.visit(t, bob), f.visit(t, alice)
-	unknown, elsewhere := newBrowserSession(alice), f.visit(t, bob)
+	first, second, third := visit(t, f, alice), visit(t, f, bob), visit(t, f, alice)
+	unknown, elsewhere := newBrowserSession(alice), visit(t, f, bob)
 	for _, order := range [][]identity.BrowserSession{{first, second, third}, {third, first, second}, {second}} {
 		var found []identity.BrowserSession
-		for _, signedIn := range f.seenIn(t, append(order, unknown, order[0])...) {
+		for _, signedIn := range seenIn(t, f, append(order, unknown, order[0])...) {
 			require.Equal(t, signedIn.UserID, signedIn.User.ID)
 			found = append(found, signedIn.BrowserSession)
 		}
 		require.Equal(t, order, found)
 	}
-	f.requireBrowsers(t, bob, elsewhere, second)
+	requireBrowsers(t, f, bob, elsewhere, second)
 }
 
 func noBrowserSessions(t *testing.T, f fixture) {
-	f.visit(t, f.newUser(t))
+	visit(t, f, f.newUser(t))
 	for _, secrets := range [][][32]byte{nil, {{}}, {{1}, {2}, {3}, {4}, {5}}} {
 		before := f.now(t)
 		found, now, err := f.Browsers.Find(t.Context(), secrets...)
@@ -148,9 +148,11 @@ func browserSessionInstants(t *testing.T, f fixture) {
 	f.advance(30 * 24 * time.Hour) // far from this process's clock
 	before := f.now(t)
 	session := newBrowserSession(user)
-	session.IdleExpiresAt, session.ExpiresAt, session.LastSeenAt = time.Now(), time.Now(), time.Now()
-	opened := f.openBrowser(t, session, "")
+	session.AuthTime, session.LastSeenAt = time.Now(), time.Now()
+	session.IdleExpiresAt, session.ExpiresAt = time.Now(), time.Now()
+	opened := openBrowser(t, f, session, "")
 	between(t, before, f.now(t), opened.LastSeenAt)
+	require.Equal(t, opened.LastSeenAt, opened.AuthTime)
 	sameInstant(t, opened.LastSeenAt.Add(lifetimes().Idle), opened.IdleExpiresAt)
 	sameInstant(t, opened.LastSeenAt.Add(lifetimes().Absolute), opened.ExpiresAt)
 	_, now, err := f.Browsers.Find(t.Context(), opened.SecretHash)
@@ -164,17 +166,17 @@ func browserSessionInstants(t *testing.T, f fixture) {
 
 func staleBrowserSession(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	kept := f.visit(t, user)
+	kept := visit(t, f, user)
 	refused := func(user identity.User) {
 		t.Helper()
 		session := newBrowserSession(user)
 		_, err := f.Browsers.Open(t.Context(), session, lifetimes(), kept.ID)
 		require.ErrorIs(t, err, identity.ErrStale)
-		require.Empty(t, f.seenIn(t, session))
+		require.Empty(t, seenIn(t, f, session))
 	}
 	refused(identity.User{ID: identity.NewUserID()})
 	refused(identity.User{ID: user.ID, AuthEpoch: user.AuthEpoch + 1})
-	f.requireBrowsers(t, user, kept) // it was not replaced
+	requireBrowsers(t, f, user, kept) // it was not replaced
 	require.NoError(t, f.Users.SetPassword(t.Context(), user.ID, "new hash"))
 	refused(user)
 	require.NoError(t, f.Users.Disable(t.Context(), user.ID))
@@ -183,105 +185,105 @@ func staleBrowserSession(t *testing.T, f fixture) {
 
 func browserSecretIsTaken(t *testing.T, f fixture) {
 	user, other := f.newUser(t), f.newUser(t)
-	taken := f.visit(t, user)
+	taken := visit(t, f, user)
 	session := newBrowserSession(other)
 	session.SecretHash = taken.SecretHash
 	_, err := f.Browsers.Open(t.Context(), session, lifetimes(), "")
 	require.ErrorIs(t, err, identity.ErrExists)
-	require.Equal(t, user.ID, f.seenIn(t, taken)[0].User.ID)
+	require.Equal(t, user.ID, seenIn(t, f, taken)[0].User.ID)
 }
 
 func expiredBrowserSession(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	opened := f.visit(t, user)
+	opened := visit(t, f, user)
 	f.advance(lifetimes().Idle)
-	require.Empty(t, f.seenIn(t, opened))
-	f.requireBrowsers(t, user)
+	require.Empty(t, seenIn(t, f, opened))
+	requireBrowsers(t, f, user)
 }
 
-func (f fixture) touchBrowser(t *testing.T, id string) {
+func touchBrowser(t *testing.T, f fixture, id string) {
 	t.Helper()
 	require.NoError(t, f.Browsers.Touch(t.Context(), id, lifetimes().Idle))
 }
 
 func browserIsSeen(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	opened := f.visit(t, user)
-	f.touchBrowser(t, opened.ID)
-	require.Equal(t, opened, f.seenIn(t, opened)[0].BrowserSession, "it was seen less than a minute ago")
+	opened := visit(t, f, user)
+	touchBrowser(t, f, opened.ID)
+	require.Equal(t, opened, seenIn(t, f, opened)[0].BrowserSession, "it was seen less than a minute ago")
 	f.advance(time.Minute)
 	before := f.now(t)
-	f.touchBrowser(t, opened.ID)
-	seen := f.seenIn(t, opened)[0]
+	touchBrowser(t, f, opened.ID)
+	seen := seenIn(t, f, opened)[0]
 	between(t, before, f.now(t), seen.LastSeenAt)
 	require.Equal(t, seen.LastSeenAt.Add(lifetimes().Idle), seen.IdleExpiresAt)
 	require.Equal(t, opened.ExpiresAt, seen.ExpiresAt)
 	for range 13 { // 91 days
 		f.advance(lifetimes().Idle - time.Minute)
-		f.touchBrowser(t, opened.ID)
-		if found := f.seenIn(t, opened); len(found) > 0 {
+		touchBrowser(t, f, opened.ID)
+		if found := seenIn(t, f, opened); len(found) > 0 {
 			require.False(t, found[0].IdleExpiresAt.After(opened.ExpiresAt))
 		}
 	}
-	require.Empty(t, f.seenIn(t, opened), "the absolute expiry has passed")
+	require.Empty(t, seenIn(t, f, opened), "the absolute expiry has passed")
 }
 
 func inactiveBrowserIsNotSeen(t *testing.T, f fixture) {
 	user, disabled := f.newUser(t), f.newUser(t)
-	ended, idle, withUser := f.visit(t, user), f.visit(t, user), f.visit(t, disabled)
+	ended, idle, withUser := visit(t, f, user), visit(t, f, user), visit(t, f, disabled)
 	f.advance(lifetimes().Idle - time.Minute)
-	require.True(t, f.endBrowser(t, ended.ID, true))
+	require.True(t, endBrowser(t, f, ended.ID, true))
 	require.NoError(t, f.Users.Disable(t.Context(), disabled.ID))
-	f.touchBrowser(t, ended.ID)
-	f.touchBrowser(t, withUser.ID)
+	touchBrowser(t, f, ended.ID)
+	touchBrowser(t, f, withUser.ID)
 	require.NoError(t, f.Users.Enable(t.Context(), disabled.ID))
 	f.advance(time.Minute)
-	f.touchBrowser(t, idle.ID)
-	f.touchBrowser(t, identity.NewSessionID())
-	require.Empty(t, f.seenIn(t, ended, idle, withUser))
+	touchBrowser(t, f, idle.ID)
+	touchBrowser(t, f, identity.NewSessionID())
+	require.Empty(t, seenIn(t, f, ended, idle, withUser))
 }
 
 func listOfBrowserSessions(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	first, second, third := f.visit(t, user), f.visit(t, user), f.visit(t, user)
-	f.visit(t, f.newUser(t))
-	f.requireBrowsers(t, user, third, second, first)
+	first, second, third := visit(t, f, user), visit(t, f, user), visit(t, f, user)
+	visit(t, f, f.newUser(t))
+	requireBrowsers(t, f, user, third, second, first)
 	f.advance(time.Hour)
-	f.touchBrowser(t, second.ID)
-	require.True(t, f.endBrowser(t, third.ID, true))
-	f.requireBrowsers(t, user, f.seenIn(t, second)[0].BrowserSession, first)
-	f.requireBrowsers(t, f.newUser(t))
+	touchBrowser(t, f, second.ID)
+	require.True(t, endBrowser(t, f, third.ID, true))
+	requireBrowsers(t, f, user, seenIn(t, f, second)[0].BrowserSession, first)
+	requireBrowsers(t, f, f.newUser(t))
 }
 
 func browserRenews(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	old, elsewhere := f.visit(t, user), f.visit(t, user)
-	active, ended := f.signInFrom(t, old, client, "openid"), f.signInFrom(t, old, client, "openid")
-	other := f.signInFrom(t, elsewhere, client, "openid")
+	old, elsewhere := visit(t, f, user), visit(t, f, user)
+	active, ended := signInFrom(t, f, old, client, "openid"), signInFrom(t, f, old, client, "openid")
+	other := signInFrom(t, f, elsewhere, client, "openid")
 	f.end(t, ended.ID)
-	renewed := f.openBrowser(t, newBrowserSession(user), old.ID)
-	require.Empty(t, f.seenIn(t, old), "a secret from before the sign-in is of no use (session fixation)")
-	f.requireBrowsers(t, user, renewed, elsewhere)
+	renewed := openBrowser(t, f, newBrowserSession(user), old.ID)
+	require.Empty(t, seenIn(t, f, old), "a secret from before the sign-in is of no use (session fixation)")
+	requireBrowsers(t, f, user, renewed, elsewhere)
 	active.Browser = renewed.ID
 	require.Equal(t, active, f.session(t, active.ID))
-	require.Equal(t, renewed.ID, f.session(t, ended.ID).Browser, "its client is told of the end, too")
+	require.Equal(t, renewed.ID, f.session(t, ended.ID).Browser, "its client is told about the end, too")
 	require.Equal(t, other, f.session(t, other.ID))
 	require.Len(t, f.eventsOf(t, identity.EventSessionEnded, user.ID), 1, "only of the session that ended before")
 
-	again := f.openBrowser(t, newBrowserSession(user), old.ID)
+	again := openBrowser(t, f, newBrowserSession(user), old.ID)
 	require.Equal(t, renewed.ID, f.session(t, active.ID).Browser, "the old one was replaced already")
-	require.True(t, f.endBrowser(t, renewed.ID, true))
+	require.True(t, endBrowser(t, f, renewed.ID, true))
 	require.Equal(t, identity.EndedBySignOut, f.session(t, active.ID).EndReason)
-	f.requireBrowsers(t, user, again, elsewhere)
+	requireBrowsers(t, f, user, again, elsewhere)
 }
 
 func browserOfAnotherStays(t *testing.T, f fixture) {
 	alice, bob, client := f.newUser(t), f.newUser(t), f.newClient(t)
-	hers := f.visit(t, alice)
-	session := f.signInFrom(t, hers, client, "openid")
-	his := f.openBrowser(t, newBrowserSession(bob), hers.ID)
-	f.requireBrowsers(t, alice, hers)
-	f.requireBrowsers(t, bob, his)
+	hers := visit(t, f, alice)
+	session := signInFrom(t, f, hers, client, "openid")
+	his := openBrowser(t, f, newBrowserSession(bob), hers.ID)
+	requireBrowsers(t, f, alice, hers)
+	requireBrowsers(t, f, bob, his)
 	require.Equal(t, session, f.session(t, session.ID))
 }
 
@@ -296,31 +298,31 @@ func opensFromBrowser(t *testing.T, f fixture) {
 		requireStale(t, f, session, f.user(t, user.ID).AuthEpoch)
 	}
 	refused(identity.NewSessionID())
-	refused(f.visit(t, f.newUser(t)).ID)
-	ended := f.visit(t, user)
-	require.True(t, f.endBrowser(t, ended.ID, true))
+	refused(visit(t, f, f.newUser(t)).ID)
+	ended := visit(t, f, user)
+	require.True(t, endBrowser(t, f, ended.ID, true))
 	refused(ended.ID)
-	replaced := f.visit(t, user)
-	f.openBrowser(t, newBrowserSession(user), replaced.ID)
+	replaced := visit(t, f, user)
+	openBrowser(t, f, newBrowserSession(user), replaced.ID)
 	refused(replaced.ID)
-	idle := f.visit(t, user)
-	require.Equal(t, idle.ID, f.signInFrom(t, idle, client, "openid").Browser)
+	idle := visit(t, f, user)
+	require.Equal(t, idle.ID, signInFrom(t, f, idle, client, "openid").Browser)
 	f.advance(lifetimes().Idle)
 	refused(idle.ID)
-	older := f.visit(t, user)
+	older := visit(t, f, user)
 	require.NoError(t, f.Users.SetPassword(t.Context(), user.ID, "new hash"))
 	refused(older.ID)
 }
 
 func hostileBrowserSessions(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	innocent := f.visit(t, user)
+	innocent := visit(t, f, user)
 	for _, text := range texts() {
 		session := newBrowserSession(user)
 		session.Method, session.Device = text, text
 		session.Account = identity.AccountKey{Platform: text, App: text, Subject: text}
 		if opened, err := f.Browsers.Open(t.Context(), session, lifetimes(), text); err == nil {
-			require.Equal(t, plainBrowser(opened), f.seenIn(t, session)[0].BrowserSession)
+			require.Equal(t, plainBrowser(opened), seenIn(t, f, session)[0].BrowserSession)
 			ended, err := f.Browsers.End(t.Context(), session.ID, text, true)
 			require.NoError(t, err, "%q", text)
 			require.True(t, ended)
@@ -332,7 +334,7 @@ func hostileBrowserSessions(t *testing.T, f fixture) {
 		require.NoError(t, err, "%q", text)
 		require.False(t, ended)
 		require.NoError(t, f.Browsers.Touch(t.Context(), text, time.Hour))
-		f.requireBrowsers(t, identity.User{ID: text})
+		requireBrowsers(t, f, identity.User{ID: text})
 	}
-	f.requireBrowsers(t, user, innocent)
+	requireBrowsers(t, f, user, innocent)
 }

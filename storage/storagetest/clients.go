@@ -158,7 +158,7 @@ func clientIsUpdated(t *testing.T, f fixture) {
 	want.RedirectURIs, want.OptionalPKCE = nil, false
 	require.NoError(t, f.Clients.Update(t.Context(), want))
 	require.Empty(t, f.client(t, client.ID).RedirectURIs)
-	events := f.updatesOf(t, client)
+	events := updatesOf(t, f, client)
 	require.Len(t, events, 2)
 	require.Equal(t, "redirect_uris, optional_pkce", events[0].Detail)
 	require.Equal(t, "name, confidential, first_party, grants, scopes, default_scopes, audience, is_audience, apps, "+
@@ -168,7 +168,7 @@ func clientIsUpdated(t *testing.T, f fixture) {
 }
 
 // updatesOf returns the events of updates of a client, the newest first.
-func (f fixture) updatesOf(t *testing.T, client identity.Client) []identity.Event {
+func updatesOf(t *testing.T, f fixture, client identity.Client) []identity.Event {
 	t.Helper()
 	events, err := f.Events.List(t.Context(), identity.EventsOf{Kind: identity.EventClientUpdated, ClientID: client.ID},
 		100)
@@ -180,7 +180,7 @@ func clientStaysTheSame(t *testing.T, f fixture) {
 	client := f.client(t, f.newClient(t).ID)
 	require.NoError(t, f.Clients.Update(t.Context(), client))
 	require.Equal(t, client, f.client(t, client.ID))
-	require.Empty(t, f.updatesOf(t, client))
+	require.Empty(t, updatesOf(t, f, client))
 }
 
 func parallelUpdates(t *testing.T, f fixture) {

@@ -29,7 +29,7 @@ func newConsent(user identity.User, client identity.Client, scopes ...string) id
 	return identity.Consent{UserID: user.ID, ClientID: client.ID, Scopes: scopes, Terms: "2026-11"}
 }
 
-func (f fixture) grant(t *testing.T, consent identity.Consent) identity.Consent {
+func grantConsent(t *testing.T, f fixture, consent identity.Consent) identity.Consent {
 	t.Helper()
 	before := f.now(t)
 	require.NoError(t, f.Consents.Grant(t.Context(), consent))
@@ -40,7 +40,7 @@ func (f fixture) grant(t *testing.T, consent identity.Consent) identity.Consent 
 }
 
 // requireConsents requires exactly these consents of a user, ordered by client and resource.
-func (f fixture) requireConsents(t *testing.T, user identity.User, want ...identity.Consent) {
+func requireConsents(t *testing.T, f fixture, user identity.User, want ...identity.Consent) {
 	t.Helper()
 	listed, err := f.Consents.List(t.Context(), user.ID)
 	require.NoError(t, err)
@@ -50,10 +50,10 @@ func (f fixture) requireConsents(t *testing.T, user identity.User, want ...ident
 func consentIsFound(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
 	want := newConsent(user, client, "openid", "profile")
-	stored := f.grant(t, want)
+	stored := grantConsent(t, f, want)
 	want.GrantedAt = stored.GrantedAt
 	require.Equal(t, want, stored)
-	f.requireConsents(t, user, want)
+	requireConsents(t, f, user, want)
 	event := f.eventsOf(t, identity.EventConsentGranted, user.ID)[0]
 	require.Equal(t, []string{client.ID, "openid profile"}, []string{event.ClientID, event.Detail})
 	for _, other := range [][3]string{{f.newUser(t).ID, client.ID}, {user.ID, f.newClient(t).ID},
@@ -65,11 +65,11 @@ func consentIsFound(t *testing.T, f fixture) {
 
 func consentGrows(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	first := f.grant(t, newConsent(user, client, "profile", "openid"))
+	first := grantConsent(t, f, newConsent(user, client, "profile", "openid"))
 	f.advance(time.Hour)
 	later := newConsent(user, client, "openid", "phone")
 	later.Terms = "2027-01"
-	grown := f.grant(t, later)
+	grown := grantConsent(t, f, later)
 	require.Equal(t, []string{"profile", "openid", "phone"}, grown.Scopes)
 	require.Equal(t, "2027-01", grown.Terms)
 	require.True(t, grown.GrantedAt.After(first.GrantedAt))
@@ -78,11 +78,11 @@ func consentGrows(t *testing.T, f fixture) {
 
 func consentsForResources(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	none := f.grant(t, newConsent(user, client, "openid"))
+	none := grantConsent(t, f, newConsent(user, client, "openid"))
 	stock := newConsent(user, client, "stock.read")
 	stock.Resource = "urn:example:stock"
-	stock = f.grant(t, stock)
-	f.requireConsents(t, user, none, stock)
+	stock = grantConsent(t, f, stock)
+	requireConsents(t, f, user, none, stock)
 	require.Equal(t, "stock.read urn:example:stock",
 		f.eventsOf(t, identity.EventConsentGranted, user.ID)[0].Detail)
 }
@@ -93,23 +93,23 @@ func nobodyConsents(t *testing.T, f fixture) {
 	require.NoError(t, err)
 	for _, user := range []identity.User{merged, {ID: identity.NewUserID()}} {
 		require.ErrorIs(t, f.Consents.Grant(t.Context(), newConsent(user, client, "openid")), identity.ErrNotFound)
-		f.requireConsents(t, user)
+		requireConsents(t, f, user)
 	}
 }
 
 func consentIsWithdrawn(t *testing.T, f fixture) {
 	user, other, client, another := f.newUser(t), f.newUser(t), f.newClient(t), f.newClient(t)
-	f.grant(t, newConsent(user, client, "openid"))
+	grantConsent(t, f, newConsent(user, client, "openid"))
 	stock := newConsent(user, client, "stock.read")
 	stock.Resource = "urn:example:stock"
-	f.grant(t, stock)
-	kept, theirs := f.grant(t, newConsent(user, another, "openid")), f.grant(t, newConsent(other, client, "openid"))
+	grantConsent(t, f, stock)
+	kept, theirs := grantConsent(t, f, newConsent(user, another, "openid")), grantConsent(t, f, newConsent(other, client, "openid"))
 	session, elsewhere, bystander := f.signIn(t, user, client), f.signIn(t, user, another), f.signIn(t, other, client)
 	withdrawn, err := f.Consents.Withdraw(t.Context(), user.ID, client.ID)
 	require.NoError(t, err)
 	require.True(t, withdrawn)
-	f.requireConsents(t, user, kept)
-	f.requireConsents(t, other, theirs)
+	requireConsents(t, f, user, kept)
+	requireConsents(t, f, other, theirs)
 	require.Equal(t, identity.EndedByUser, f.session(t, session.ID).EndReason)
 	f.requireLive(t, user, elsewhere.ID)
 	f.requireLive(t, other, bystander.ID)
@@ -144,18 +144,18 @@ func parallelConsents(t *testing.T, f fixture) {
 
 func consentsAreDeleted(t *testing.T, f fixture) {
 	user, other, client := f.newUser(t), f.newUser(t), f.newClient(t)
-	f.grant(t, newConsent(user, client, "openid"))
-	kept := f.grant(t, newConsent(other, client, "openid"))
+	grantConsent(t, f, newConsent(user, client, "openid"))
+	kept := grantConsent(t, f, newConsent(other, client, "openid"))
 	f.requestDeletion(t, user, 0)
 	require.Equal(t, 1, f.purge(t))
 	requireDeleted(t, f, user)
-	f.requireConsents(t, user)
-	f.requireConsents(t, other, kept)
+	requireConsents(t, f, user)
+	requireConsents(t, f, other, kept)
 }
 
 func hostileConsents(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	innocent := f.grant(t, newConsent(user, client, "openid"))
+	innocent := grantConsent(t, f, newConsent(user, client, "openid"))
 	for _, text := range texts() {
 		consent := identity.Consent{UserID: user.ID, ClientID: newName() + text, Resource: text,
 			Scopes: []string{text, strings.Repeat(text, 2)}, Terms: text}
@@ -171,7 +171,7 @@ func hostileConsents(t *testing.T, f fixture) {
 		withdrawn, err := f.Consents.Withdraw(t.Context(), user.ID, text)
 		require.NoError(t, err, "%q", text)
 		require.False(t, withdrawn)
-		f.requireConsents(t, identity.User{ID: text})
+		requireConsents(t, f, identity.User{ID: text})
 	}
-	f.requireConsents(t, user, innocent)
+	requireConsents(t, f, user, innocent)
 }

@@ -157,7 +157,7 @@ func prunings() []testCase {
 		{"batches cover all sessions and start again", pruneWalks},
 		{"active sessions can be refreshed during pruning, and are kept", pruneRacesRotate},
 		{"browser sessions that have been over for long are deleted, in batches", browsersArePruned},
-		{"sessions that are over are kept while their clients must be told of a sign-out", notifiedAreKept},
+		{"sessions that are over are kept while their clients must be told about a sign-out", notifiedAreKept},
 	}
 }
 
@@ -295,16 +295,16 @@ func browsersArePruned(t *testing.T, f fixture) {
 	f.advance(2 * time.Hour)
 	pruneBrowsers(t, f) // those of other test cases
 	user := f.newUser(t)
-	expired, ended, live := f.shortVisit(t, user, ""), f.visit(t, user), f.visit(t, user)
-	require.True(t, f.endBrowser(t, ended.ID, true))
+	expired, ended, live := shortVisit(t, f, user, ""), visit(t, f, user), visit(t, f, user)
+	require.True(t, endBrowser(t, f, ended.ID, true))
 	f.advance(59 * time.Minute)
 	require.Zero(t, pruneBrowsers(t, f), "one ended less than an hour ago; the other one is only idle")
-	require.True(t, f.endBrowser(t, f.shortVisit(t, user, expired.ID).ID, true))
+	require.True(t, endBrowser(t, f, shortVisit(t, f, user, expired.ID).ID, true))
 	f.advance(2 * time.Minute)
 	require.Equal(t, 1, pruneBrowsers(t, f))
 	f.advance(time.Hour)
 	require.Equal(t, 2, pruneBrowsers(t, f))
-	f.requireBrowsers(t, user, live)
+	requireBrowsers(t, f, user, live)
 }
 
 func notifiedAreKept(t *testing.T, f fixture) {
@@ -317,13 +317,7 @@ func notifiedAreKept(t *testing.T, f fixture) {
 		require.NoError(t, err)
 		return opened.ID
 	}
-	short := newBrowserSession(user)
-	short.AuthTime = f.now(t)
-	opened, err := f.Browsers.Open(t.Context(), short, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, "")
-	require.NoError(t, err)
-	long := newBrowserSession(user)
-	long.AuthTime = f.now(t)
-	long = f.openBrowser(t, long, "")
+	opened, long := shortVisit(t, f, user, ""), visit(t, f, user)
 	fromShort, fromLong := openFrom(opened), openFrom(long)
 	ended := openFrom(long)
 	f.end(t, ended)
@@ -332,9 +326,7 @@ func notifiedAreKept(t *testing.T, f fixture) {
 	for _, id := range []string{fromShort, fromLong, ended} {
 		f.session(t, id)
 	}
-	renewed := newBrowserSession(user)
-	renewed.AuthTime = f.now(t)
-	f.openBrowser(t, renewed, opened.ID)
+	renewed := openBrowser(t, f, newBrowserSession(user), opened.ID)
 	f.advance(29 * time.Minute)
 	prune(t, f, time.Minute, 100)
 	require.Equal(t, renewed.ID, f.session(t, fromShort).Browser)
@@ -343,7 +335,7 @@ func notifiedAreKept(t *testing.T, f fixture) {
 	prune(t, f, time.Minute, 100)
 	f.session(t, fromLong)
 	f.session(t, fromShort)
-	require.True(t, f.endBrowser(t, long.ID, true))
+	require.True(t, endBrowser(t, f, long.ID, true))
 	f.advance(time.Hour)
 	prune(t, f, time.Minute, 100)
 	requirePruned(t, f, fromLong, ended, fromShort)
