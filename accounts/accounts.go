@@ -22,6 +22,8 @@ type Config struct {
 	Deletions identity.Deletions
 	Profiles  identity.Profiles
 	Sessions  identity.Sessions
+	Browsers  identity.BrowserSessions
+	Consents  identity.Consents
 	Events    identity.Events
 	Limiter   *limits.Limiter
 	Hasher    Hasher
@@ -49,6 +51,8 @@ type Accounts struct {
 	deletions identity.Deletions
 	profiles  identity.Profiles
 	sessions  identity.Sessions
+	browsers  identity.BrowserSessions
+	consents  identity.Consents
 	events    identity.Events
 	limiter   *limits.Limiter
 	hasher    Hasher
@@ -71,8 +75,9 @@ func New(c Config) *Accounts {
 	}
 	return &Accounts{
 		users: c.Users, links: c.Accounts, deletions: c.Deletions, profiles: c.Profiles, sessions: c.Sessions,
-		events: c.Events, limiter: c.Limiter, hasher: c.Hasher, prover: c.Prover,
-		grace: c.Grace, now: c.Now, logger: c.Logger,
+		browsers: c.Browsers, consents: c.Consents, events: c.Events, limiter: c.Limiter, hasher: c.Hasher,
+		prover: c.Prover,
+		grace:  c.Grace, now: c.Now, logger: c.Logger,
 	}
 }
 

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -170,6 +171,29 @@ func (w *env) signedIn(user identity.User, account identity.AccountKey) accounts
 func (w *env) signInAgain(c accounts.Caller) accounts.Caller {
 	w.t.Helper()
 	return w.signedIn(w.user(c), identity.AccountKey{})
+}
+
+// visit signs the caller's user in in a new browser.
+func (w *env) visit(c accounts.Caller) identity.BrowserSession {
+	w.t.Helper()
+	id, user := identity.NewSessionID(), w.user(c)
+	browser, err := w.database.BrowserSessions().Open(context.Background(), identity.BrowserSession{ID: id,
+		SecretHash: sha256.Sum256([]byte(id)), UserID: user.ID, Epoch: user.AuthEpoch, Method: identity.MethodPassword,
+		Device: "a browser"}, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, "")
+	require.NoError(w.t, err)
+	return browser
+}
+
+// openFrom opens a session of the caller's user from a browser session.
+func (w *env) openFrom(c accounts.Caller, browser identity.BrowserSession) accounts.Caller {
+	w.t.Helper()
+	id, user := identity.NewSessionID(), w.user(c)
+	_, err := w.database.Sessions().Open(context.Background(), identity.Session{ID: id, UserID: user.ID,
+		ClientID: c.ClientID, Browser: browser.ID, Scope: c.Scope, Method: browser.Method, AuthTime: browser.AuthTime},
+		user.AuthEpoch, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
+	require.NoError(w.t, err)
+	c.SessionID = id
+	return c
 }
 
 func (w *env) user(c accounts.Caller) identity.User {

@@ -22,6 +22,8 @@ type Export struct {
 	Phone       *ExportedPhone    `json:"phone,omitempty"`
 	Accounts    []ExportedAccount `json:"accounts"`
 	Sessions    []ExportedSession `json:"sessions"`
+	Browsers    []ExportedBrowser `json:"browser_sessions"`
+	Consents    []ExportedConsent `json:"consents"`
 }
 
 // ExportedPhone is the phone number from a platform.
@@ -54,6 +56,27 @@ type ExportedSession struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
+// ExportedBrowser is an active session in a browser.
+type ExportedBrowser struct {
+	ID         string    `json:"id"`
+	Method     string    `json:"method"`
+	Device     string    `json:"device,omitempty"`
+	Platform   string    `json:"platform,omitempty"` // of the account that signed in
+	App        string    `json:"app,omitempty"`      // of the account that signed in
+	SignedInAt time.Time `json:"signed_in_at"`
+	LastSeenAt time.Time `json:"last_seen_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// ExportedConsent is what the user has allowed a client.
+type ExportedConsent struct {
+	ClientID  string    `json:"client_id"`
+	Resource  string    `json:"resource,omitempty"`
+	Scopes    []string  `json:"scopes"`
+	Terms     string    `json:"terms,omitempty"` // the version that the user saw
+	GrantedAt time.Time `json:"granted_at"`
+}
+
 // Export returns all personal data of the caller. It records an audit event first, and returns no data if that fails.
 // See [Accounts] for its errors.
 func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error) {
@@ -68,11 +91,21 @@ func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error
 	if err != nil {
 		return Export{}, err
 	}
+	browsers, err := a.browsers.List(ctx, user.ID)
+	if err != nil {
+		return Export{}, oauth.StoreFailed(err)
+	}
+	consents, err := a.consents.List(ctx, user.ID)
+	if err != nil {
+		return Export{}, oauth.StoreFailed(err)
+	}
 	event := identity.Event{Kind: identity.EventExported, UserID: user.ID, ClientID: c.ClientID, SessionID: c.SessionID}
 	if err := a.events.Record(ctx, event); err != nil {
 		return Export{}, oauth.StoreFailed(err)
 	}
-	return newExport(a.now(), user, held), nil
+	export := newExport(a.now(), user, held)
+	export.addBrowsers(browsers, consents)
+	return export, nil
 }
 
 func newExport(now time.Time, user identity.User, h held) Export {
@@ -102,5 +135,20 @@ func exportSession(s identity.Session) ExportedSession {
 		ID: s.ID, ClientID: s.ClientID, Scope: s.Scope, Method: s.Method, Device: s.Device,
 		Platform: s.Account.Platform, App: s.Account.App,
 		SignedInAt: s.AuthTime.UTC(), LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+	}
+}
+
+// addBrowsers adds what concerns sign-ins in a browser.
+func (e *Export) addBrowsers(browsers []identity.BrowserSession, consents []identity.Consent) {
+	e.Browsers, e.Consents = make([]ExportedBrowser, len(browsers)), make([]ExportedConsent, len(consents))
+	for n, b := range browsers {
+		e.Browsers[n] = ExportedBrowser{
+			ID: b.ID, Method: b.Method, Device: b.Device, Platform: b.Account.Platform, App: b.Account.App,
+			SignedInAt: b.AuthTime.UTC(), LastSeenAt: b.LastSeenAt.UTC(), ExpiresAt: b.ExpiresAt.UTC(),
+		}
+	}
+	for n, c := range consents {
+		e.Consents[n] = ExportedConsent{ClientID: c.ClientID, Resource: c.Resource, Scopes: c.Scopes, Terms: c.Terms,
+			GrantedAt: c.GrantedAt.UTC()}
 	}
 }

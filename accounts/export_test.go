@@ -28,6 +28,9 @@ func TestExport(t *testing.T) {
 	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000",
 		SeenAt: time.Now()}))
 	w.wechatUser("o-bob")
+	browser := w.visit(alice)
+	require.NoError(t, w.database.Consents().Grant(ctx, identity.Consent{UserID: alice.UserID, ClientID: "a shop",
+		Resource: "urn:example:stock", Scopes: []string{"stock.read"}, Terms: "2026-11"}))
 
 	export, err := w.accounts.Export(ctx, alice, byPassword())
 	require.NoError(t, err)
@@ -36,6 +39,7 @@ func TestExport(t *testing.T) {
 	for _, held := range []string{
 		alice.UserID, `"alice"`, `"editor"`, `{"team":7}`, "alice@example.com", "+8613800000000", `"o-alice"`,
 		`"o-alice-2"`, "union-alice", alice.SessionID, "a phone",
+		browser.ID, `"a browser"`, `"a shop"`, `"urn:example:stock"`, `["stock.read"]`, `"2026-11"`,
 	} {
 		require.Contains(t, string(text), held)
 	}

@@ -75,19 +75,36 @@ func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 var errUnknownSession = &oauth.Error{Code: oauth.UnknownSession,
 	Description: "You have no such session. It may have already ended."}
 
-// EndOtherSessions ends all sessions of the caller but the current one. It returns how many it ended, even if it fails
-// before it has ended all. See [Accounts] for its errors.
+// EndOtherSessions ends all sessions of the caller, also in browsers, but the current one and the browser session that
+// it came from. It returns how many it ended, even if it fails before it has ended all. See [Accounts] for its errors.
 func (a *Accounts) EndOtherSessions(ctx context.Context, c Caller) (int, error) {
 	sessions, err := a.sessionsOf(ctx, c)
 	if err != nil {
 		return 0, err
 	}
-	count := 0
+	count, ownBrowser := 0, ""
 	for _, s := range sessions {
 		if s.ID == c.SessionID {
+			ownBrowser = s.Browser
 			continue
 		}
 		ended, err := a.sessions.End(ctx, s.ID, identity.EndedByUser)
+		if err != nil {
+			return count, oauth.StoreFailed(err)
+		}
+		if ended {
+			count++
+		}
+	}
+	browsers, err := a.browsers.List(ctx, c.UserID)
+	if err != nil {
+		return count, oauth.StoreFailed(err)
+	}
+	for _, b := range browsers {
+		if b.ID == ownBrowser {
+			continue
+		}
+		ended, err := a.browsers.End(ctx, b.ID, identity.EndedByUser, true) // also what was opened from it meanwhile
 		if err != nil {
 			return count, oauth.StoreFailed(err)
 		}

@@ -72,3 +72,21 @@ func TestEndOtherSessions(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, ended)
 }
+
+// TestEndOtherSessionsEndsThoseInBrowsers: a thief who has copied a browser's cookie is signed out, too.
+func TestEndOtherSessionsEndsThoseInBrowsers(t *testing.T) {
+	w := newEnv(t)
+	ctx, alice := context.Background(), w.passwordUser("alice")
+	stolen, own := w.visit(alice), w.visit(alice)
+	fromStolen, current := w.openFrom(alice, stolen), w.openFrom(alice, own)
+	ended, err := w.accounts.EndOtherSessions(ctx, current)
+	require.NoError(t, err)
+	require.Equal(t, 3, ended)
+	require.False(t, w.active(alice))
+	require.False(t, w.active(fromStolen))
+	require.True(t, w.active(current))
+	left, err := w.database.BrowserSessions().List(ctx, alice.UserID)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, own.ID, left[0].ID)
+}

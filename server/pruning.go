@@ -18,8 +18,8 @@ const (
 	pruneInterval = time.Minute
 )
 
-// pruneRegularly deletes ended sessions, users whose deletion is due, and events older than the retention, and
-// completes names, until the context ends.
+// pruneRegularly deletes ended sessions, also in browsers, users whose deletion is due, and events older than the
+// retention, and completes names, until the context ends.
 func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration, logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
@@ -29,6 +29,7 @@ func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration,
 			return
 		case <-ticker.C:
 			prune(ctx, stores.Sessions, logger)
+			pruneBrowsers(ctx, stores.Browsers, logger)
 			purgeUsers(ctx, stores.Deletions, logger)
 			pruneEvents(ctx, stores.Events, retention, logger)
 			fillSkeletons(ctx, stores.Users, logger)
@@ -40,6 +41,14 @@ func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration,
 func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger) {
 	pruneBatchwise(ctx, "sessions", logger, func() (int, bool, error) {
 		return sessions.Prune(ctx, pruneKeep, pruneBatch)
+	})
+}
+
+// pruneBrowsers deletes the next batches of browser sessions that are over.
+func pruneBrowsers(ctx context.Context, browsers identity.BrowserSessions, logger *slog.Logger) {
+	pruneBatchwise(ctx, "browser_sessions", logger, func() (int, bool, error) {
+		pruned, err := browsers.Prune(ctx, pruneKeep, pruneBatch)
+		return pruned, pruned < pruneBatch, err
 	})
 }
 

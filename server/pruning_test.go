@@ -3,7 +3,9 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/storage/sql"
 )
 
 // prunable has a number of ended sessions, or returns an error.
@@ -47,6 +50,35 @@ func TestPruningErrorsAreLoggedUnlessTheProcessEnds(t *testing.T) {
 	require.Empty(t, log.String())
 	prune(t.Context(), &prunable{over: 1, err: errors.New("the disk is full")}, logger)
 	require.Contains(t, log.String(), "the disk is full")
+}
+
+func TestPruningDeletesBrowserSessionsThatAreOver(t *testing.T) {
+	ctx, now := t.Context(), time.Now()
+	database, err := sql.Open(ctx, sql.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") +
+		"?synchronous=off", Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	defer database.Close()
+	_, err = database.Schema().MigrateUp(ctx)
+	require.NoError(t, err)
+	user, err := database.Users().Create(ctx, "alice", "hash")
+	require.NoError(t, err)
+	visit := func(absolute time.Duration) {
+		id := identity.NewSessionID()
+		_, err := database.BrowserSessions().Open(ctx, identity.BrowserSession{ID: id, UserID: user.ID,
+			SecretHash: sha256.Sum256([]byte(id))}, identity.Lifetimes{Idle: absolute, Absolute: absolute}, "")
+		require.NoError(t, err)
+	}
+	for range pruneBatch + 1 {
+		visit(time.Hour)
+	}
+	visit(2*time.Hour + pruneKeep)
+	now = now.Add(time.Hour + pruneKeep + time.Second)
+	var log bytes.Buffer
+	pruneBrowsers(ctx, database.BrowserSessions(), NewLogger(settings.Settings{LogFormat: "text"}, &log))
+	require.Contains(t, log.String(), "browser_sessions=501")
+	left, err := database.BrowserSessions().List(ctx, user.ID)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
 }
 
 // prunableEvents has a number of events older than the retention.

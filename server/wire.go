@@ -154,7 +154,8 @@ func (w wiring) wire() services {
 	})
 	accountsConfig := accounts.Config{
 		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,
-		Sessions: stores.Sessions, Events: stores.Events, Limiter: limiter, Hasher: w.hasher, Prover: signIn,
+		Sessions: stores.Sessions, Browsers: stores.Browsers, Consents: stores.Consents, Events: stores.Events,
+		Limiter: limiter, Hasher: w.hasher, Prover: signIn,
 		Grace: s.DeletionGrace, Now: w.config.Now, Logger: w.config.Logger,
 	}
 	if w.config.Accounts != nil {
