@@ -85,9 +85,10 @@ func (s signedIn) require(t *testing.T, f fixture, reason string, active ...stri
 
 // ending is something that ends sessions of a user.
 type ending struct {
-	end    func(t *testing.T, f fixture, s signedIn) error
-	reason string
-	stays  []string
+	end       func(t *testing.T, f fixture, s signedIn) error
+	reason    string
+	stays     []string
+	everybody bool // it ends the sessions of all users
 }
 
 // endingsOfSignedIn is what ends what.
@@ -97,111 +98,111 @@ var endingsOfSignedIn = map[string]ending{
 			return errorOf(f.Sessions.End(t.Context(), s.sessions["client"].ID, identity.EndedByUser))
 		},
 		identity.EndedByUser,
-		[]string{"browser", "browser by account", "client offline", "client by account", "app", "app by account"},
+		[]string{"browser", "browser by account", "client offline", "client by account", "app", "app by account"}, false,
 	},
 	"a browser session": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errorOf(f.Browsers.End(t.Context(), s.browsers["browser"].ID, identity.EndedByUser, false))
 		},
 		identity.EndedBySignOut,
-		[]string{"browser by account", "client offline", "client by account", "app", "app by account"},
+		[]string{"browser by account", "client offline", "client by account", "app", "app by account"}, false,
 	},
 	"a browser session and everything from it": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errorOf(f.Browsers.End(t.Context(), s.browsers["browser"].ID, identity.EndedByUser, true))
 		},
 		identity.EndedBySignOut,
-		[]string{"browser by account", "client by account", "app", "app by account"},
+		[]string{"browser by account", "client by account", "app", "app by account"}, false,
 	},
 	"all sessions": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errorOf(f.Sessions.EndAll(t.Context(), s.user.ID, identity.EndedByOperator))
 		},
-		identity.EndedByOperator, nil,
+		identity.EndedByOperator, nil, false,
 	},
 	"a disabled user": {
 		func(t *testing.T, f fixture, s signedIn) error { return f.Users.Disable(t.Context(), s.user.ID) },
-		identity.EndedByDisable, nil,
+		identity.EndedByDisable, nil, false,
 	},
 	"a disabled user who is enabled again": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errors.Join(f.Users.Disable(t.Context(), s.user.ID), f.Users.Enable(t.Context(), s.user.ID))
 		},
-		identity.EndedByDisable, nil,
+		identity.EndedByDisable, nil, false,
 	},
 	"a changed password": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return f.Users.SetPassword(t.Context(), s.user.ID, "new hash")
 		},
-		identity.EndedByPassword, nil,
+		identity.EndedByPassword, nil, false,
 	},
 	"a requested deletion": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errors.Join(errorOf(f.Deletions.RequestDeletion(t.Context(), s.user.ID, time.Hour)),
 				f.Deletions.CancelDeletion(t.Context(), s.user.ID))
 		},
-		identity.EndedByDeletion, nil,
+		identity.EndedByDeletion, nil, false,
 	},
 	"a deletion by an operator": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errors.Join(errorOf(f.Deletions.ScheduleDeletion(t.Context(), s.user.ID, time.Hour)),
 				f.Deletions.CancelDeletion(t.Context(), s.user.ID))
 		},
-		identity.EndedByDeletion, nil,
+		identity.EndedByDeletion, nil, false,
 	},
 	"an account that is unlinked": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errorOf(f.Accounts.Unlink(t.Context(), s.user.ID, s.account.AccountKey))
 		},
-		identity.EndedByUnlink, []string{"browser", "client", "client offline", "app"},
+		identity.EndedByUnlink, []string{"browser", "client", "client offline", "app"}, false,
 	},
 	"a merge into another user": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errorOf(f.Merges.Merge(t.Context(), s.user.ID, f.newUser(t).ID))
 		},
-		identity.EndedByMerge, nil,
+		identity.EndedByMerge, nil, false,
 	},
 	"a merge of another user into this one": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errorOf(f.Merges.Merge(t.Context(), f.newUser(t).ID, s.user.ID))
 		},
-		"", everySession,
+		"", everySession, false,
 	},
 	"a merge that is undone": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			merge, err := f.Merges.Merge(t.Context(), f.newUser(t).ID, s.user.ID)
 			return errors.Join(err, errorOf(f.Merges.Undo(t.Context(), merge.ID)))
 		},
-		identity.EndedByMerge, nil,
+		identity.EndedByMerge, nil, false,
 	},
 	"a consent that is withdrawn": {
 		func(t *testing.T, f fixture, s signedIn) error {
 			return errors.Join(f.Consents.Grant(t.Context(), newConsent(s.user, s.client, "openid")),
 				errorOf(f.Consents.Withdraw(t.Context(), s.user.ID, s.client.ID)))
 		},
-		identity.EndedByUser, []string{"browser", "browser by account"},
+		identity.EndedByUser, []string{"browser", "browser by account"}, false,
 	},
 	"a backup that is restored": {
 		func(t *testing.T, f fixture, _ signedIn) error {
 			return errorOf(f.Sessions.EndBefore(t.Context(), f.now(t), identity.EndedByOperator))
 		},
-		identity.EndedByOperator, nil,
+		identity.EndedByOperator, nil, true,
 	},
 	"a leak of everything since an hour ago": {
 		func(t *testing.T, f fixture, _ signedIn) error {
 			return errorOf(f.Sessions.EndSince(t.Context(), f.now(t).Add(-time.Hour), identity.EndedByOperator))
 		},
-		identity.EndedByOperator, nil,
+		identity.EndedByOperator, nil, true,
 	},
 	"a leak that has not begun": {
 		func(t *testing.T, f fixture, _ signedIn) error {
 			return errorOf(f.Sessions.EndSince(t.Context(), f.now(t).Add(time.Hour), identity.EndedByOperator))
 		},
-		"", everySession,
+		"", everySession, true,
 	},
 	"a disabled client": {
 		func(t *testing.T, f fixture, s signedIn) error { return f.Clients.Disable(t.Context(), s.client.ID) },
-		"", everySession,
+		"", everySession, false,
 	},
 }
 
@@ -216,7 +217,9 @@ func whatEndsWhat(t *testing.T, f fixture) {
 			if slices.Contains(ending.stays, "browser") { // the epoch may have changed
 				signInFrom(t, f, s.browsers["browser"], s.client, "openid")
 			}
-			if ending.reason != identity.EndedByOperator || name == "all sessions" {
+			if ending.everybody {
+				bystander.require(t, f, ending.reason, ending.stays...)
+			} else {
 				bystander.require(t, f, "", everySession...)
 			}
 		})

@@ -1,5 +1,7 @@
 -- Users who are signed in in browsers, what they allow clients, and what clients need for sign-ins in a browser. Constant
 -- defaults are stored once for the table, so no row is rewritten, and a server from before this migration works as before.
+--
+-- Oldest program: 13.
 
 -- +goose Up
 
