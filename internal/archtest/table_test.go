@@ -44,6 +44,7 @@ var table = []rule{
 	{"storage/redis", []string{"identity"}, join(databases, others[1:], []string{"net/http"})},
 	{"storage/memory", []string{"identity"}, pure},
 	{"provider/bounds", []string{"limits"}, engines},
+	{"provider/pages", nil, engines},
 	{"provider", []string{"identity", "oauth", "idempotency", "clients", "access", "access/wechatdata", "grants",
 		"accounts", "provider/bounds"},
 		[]string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
@@ -63,6 +64,7 @@ var table = []rule{
 
 	// Packages that only tests and benchmarks use.
 	{"tokens/refreshtest", nil, pure},
+	{"provider/pages/pagestest", []string{"provider/pages"}, engines},
 	{"storage/storagetest", []string{"identity", "keys"}, engines},
 	{"storage/dbtest", nil, join(databases[:2], others[1:], []string{"net/http"})},
 	{"internal/e2e", nil, engines},

@@ -1,0 +1,63 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
+// Languages are the languages of the pages. The pages are in the first one if a browser does not say what its user
+// reads and the operator has not chosen another.
+func Languages() []string { return []string{"zh-CN", "en"} }
+
+// maxLocales is how many languages of a request are read.
+const maxLocales = 10
+
+// matchers find the best language, by the language to use if none fits.
+var matchers = func() map[string]language.Matcher {
+	all := map[string]language.Matcher{}
+	for _, first := range Languages() {
+		all[first] = language.NewMatcher([]language.Tag{language.Make(first), language.Make(otherThan(first))})
+	}
+	return all
+}()
+
+// otherThan returns the other language.
+func otherThan(lang string) string {
+	if all := Languages(); lang == all[0] {
+		return all[1]
+	}
+	return Languages()[0]
+}
+
+// languageOf returns the language for a request: the first that fits of the parameter ui_locales (OpenID Connect Core
+// §3.1.2.1), the header Accept-Language, and the default.
+func languageOf(r *http.Request, fallback string) string {
+	var wanted []language.Tag
+	for n, name := range strings.Fields(r.URL.Query().Get("ui_locales")) {
+		if tag, err := language.Parse(name); err == nil && n < maxLocales {
+			wanted = append(wanted, tag)
+		}
+	}
+	accepted, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	for _, tags := range [][]language.Tag{wanted, accepted} {
+		_, index, confidence := matchers[fallback].Match(tags...)
+		if confidence == language.No {
+			continue
+		}
+		if index == 0 {
+			return fallback
+		}
+		return otherThan(fallback)
+	}
+	return fallback
+}
+
+// inLanguage returns the URL of a request, below its host, in another language.
+func inLanguage(r *http.Request, lang string) string {
+	query := r.URL.Query()
+	query.Set("ui_locales", lang)
+	return (&url.URL{RawQuery: query.Encode()}).String()
+}

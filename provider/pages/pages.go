@@ -1,0 +1,123 @@
+package pages
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+const layout = "layout.html"
+
+// Pages renders pages of one theme.
+type Pages struct {
+	theme     Theme
+	assets    map[string]asset
+	templates map[string]map[string]*template.Template // by language and name
+}
+
+// New returns the pages of an issuer, or an error if it is not a URL.
+func New(issuer string, theme Theme) (*Pages, error) {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return nil, err
+	}
+	theme.Name = cmp.Or(theme.Name, u.Host)
+	p := &Pages{theme: theme, assets: assetsOf(u.Path, theme), templates: map[string]map[string]*template.Template{}}
+	for _, lang := range Languages() {
+		if p.templates[lang], err = parse(wordsOf(lang)); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// TermsVersion returns the version of the terms that pages link to, or "" if they link to none.
+func (p *Pages) TermsVersion() string {
+	if p.theme.TermsURL == "" && p.theme.PrivacyURL == "" {
+		return ""
+	}
+	return p.theme.TermsVersion
+}
+
+// parse returns the templates by name, with words.
+func parse(w words) (map[string]*template.Template, error) {
+	funcs := template.FuncMap{"say": w.say, "count": w.count, "minutes": w.minutes, "ago": w.ago, "scope": w.scope,
+		"has": w.has, "shown": shown}
+	base, err := template.New(layout).Funcs(funcs).ParseFS(templateFiles, "templates/"+layout)
+	if err != nil {
+		return nil, err
+	}
+	files, err := templateFiles.ReadDir("templates")
+	if err != nil {
+		return nil, err
+	}
+	parsed := map[string]*template.Template{}
+	for _, file := range files {
+		if file.Name() == layout {
+			continue
+		}
+		page, err := template.Must(base.Clone()).ParseFS(templateFiles, "templates/"+file.Name())
+		if err != nil {
+			return nil, err
+		}
+		parsed[file.Name()[:len(file.Name())-len(path.Ext(file.Name()))]] = page
+	}
+	return parsed, nil
+}
+
+// view is what the templates show.
+type view struct {
+	Page        Page
+	Theme       Theme
+	Lang, Other string // languages: of the page, and the other one
+	OtherURL    string // the page in the other language; "": no link
+	Assets      map[string]string
+}
+
+// Render writes a page with a status, in the language of a request.
+func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page Page) {
+	lang := languageOf(r, p.theme.Language)
+	shown := view{Page: page, Theme: p.theme, Lang: lang, Other: otherThan(lang), Assets: map[string]string{}}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead { // others cannot be repeated by a link
+		shown.OtherURL = inLanguage(r, shown.Other)
+	}
+	for name, asset := range p.assets {
+		shown.Assets[name] = asset.path
+	}
+	var body bytes.Buffer
+	if err := p.templates[lang][page.template()].ExecuteTemplate(&body, layout, shown); err != nil {
+		panic(fmt.Errorf("pages: %w", err)) // tests render all pages
+	}
+	setHeaders(w.Header(), page)
+	w.Header().Set("Content-Language", lang)
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // an error means that the caller is gone
+}
+
+// setHeaders sets the headers with which a page allows only what it needs, cannot be framed, is not stored, and tells
+// other sites nothing. The page of FormPost posts to another site: it has no form-action, which browsers apply to
+// redirects after a form too, and tells that site the origin it came from.
+func setHeaders(header http.Header, page Page) {
+	policy, referrer := "form-action 'self'", "same-origin"
+	if _, posts := page.(FormPost); posts {
+		policy, referrer = "script-src 'self'", "strict-origin"
+	}
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; "+policy+
+		"; frame-ancestors 'none'; base-uri 'none'")
+	header.Set("Referrer-Policy", referrer)
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("X-Frame-Options", "DENY") // for browsers without frame-ancestors
+}

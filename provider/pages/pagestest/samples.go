@@ -1,0 +1,61 @@
+// Package pagestest has samples of all pages, for tests of what every page must be.
+package pagestest
+
+import (
+	"time"
+
+	"github.com/lingpai/lingpai/provider/pages"
+)
+
+// Sample is a page as people may see it.
+type Sample struct {
+	Name string
+	Page pages.Page
+}
+
+// Samples returns at least one sample of each page, with the names of a client and of a user.
+func Samples(client, user string) []Sample {
+	form := pages.Form{Action: "/here?to=authorize", Hidden: []pages.Field{{Name: "seen", Value: client}}}
+	signIn := pages.SignIn{Form: form, Client: client, Username: user}
+	wrong, missing, waiting, fixed := signIn, signIn, signIn, signIn
+	wrong.Problem = pages.WrongCredentials
+	missing.Problem, missing.Username = pages.UsernameMissing, ""
+	waiting.Problem, waiting.Wait = pages.TooManyAttempts, 4*time.Minute
+	fixed.Fixed, fixed.OtherAccount = true, "/sign-in?to=authorize"
+	fixed.Ways = []pages.Way{{Name: client, URL: "/elsewhere"}}
+	consent := pages.Consent{Form: form, Client: client, User: user, OtherAccount: "/choose-account?to=authorize",
+		Scopes:      []string{"openid", "profile", "email", "offline_access"},
+		Destination: "shop.example.com", Remembered: true}
+	loopback, scheme := consent, consent
+	loopback.Risk, loopback.Remembered, loopback.Destination = pages.LoopbackRisk, false, "127.0.0.1"
+	loopback.Scopes, loopback.Resources = []string{"openid", "orders.read"}, []string{"https://api.example.com"}
+	scheme.Risk, scheme.Remembered, scheme.Destination = pages.PrivateScheme, false, "com.example.shop"
+	samples := []Sample{
+		{"sign-in", signIn}, {"sign-in-wrong", wrong}, {"sign-in-missing", missing}, {"sign-in-waiting", waiting},
+		{"sign-in-fixed", fixed},
+		{"choose-account", pages.ChooseAccount{Form: form, Client: client, OtherAccount: "/sign-in?to=authorize",
+			Accounts: []pages.Account{{Value: "1", Name: user, Age: 20 * time.Minute},
+				{Value: "2", Name: "li.na", Age: 3 * time.Hour}, {Value: "3", Name: "张伟", Age: 50 * time.Hour}}}},
+		{"consent", consent}, {"consent-loopback", loopback}, {"consent-scheme", scheme},
+		{"sign-out", pages.SignOut{Form: form, Users: []string{user, "li.na"}, Stay: "/account"}},
+		{"signed-out", pages.SignedOut{Client: client, Return: "https://shop.example.com/"}},
+		{"sent-on", pages.SentOn{URL: "/authorize?client_id=shop&state=a;b'c"}},
+		{"form-post", pages.FormPost{Form: pages.Form{Action: "/callback",
+			Hidden: []pages.Field{{Name: "state", Value: client}}}, Destination: "shop.example.com"}},
+	}
+	for _, kind := range []pages.ErrorKind{pages.UnknownClient, pages.UnknownRedirect, pages.InvalidRequest,
+		pages.Refused, pages.Expired, pages.ForeignForm, pages.CookiesBlocked, pages.TooManyRequests,
+		pages.Unavailable, pages.Internal, pages.NotFound} {
+		page := pages.Error{Kind: kind, RequestID: "K3VQ7PZ2MXN5TB6RWJ4HYCAD2E"}
+		switch kind {
+		case pages.Refused:
+			page.Client, page.Destination, page.Return = client, "shop.example.com", "https://shop.example.com/callback"
+		case pages.InvalidRequest:
+			page.Detail = "The parameter code_challenge is missing. " + client
+		case pages.TooManyRequests:
+			page.Wait = time.Minute
+		}
+		samples = append(samples, Sample{"error-" + string(kind), page})
+	}
+	return samples
+}

@@ -1,0 +1,144 @@
+package pages
+
+import "time"
+
+// Page is one of the types below. Its texts may come from anyone: they are cleaned and escaped.
+type Page interface {
+	template() string
+}
+
+// Form is where a form is posted, and what it carries on.
+type Form struct {
+	Action string // URL of this server
+	Hidden []Field
+}
+
+// Field is a field of a form.
+type Field struct{ Name, Value string }
+
+// SignIn asks for a user name and a password, in the fields "username" and "password".
+type SignIn struct {
+	Form         Form
+	Client       string // the name of who asks for the sign-in; "": nobody
+	Username     string // what is filled in
+	Fixed        bool   // only the user with this name may sign in
+	OtherAccount string // URL to sign in as another user than the fixed one; "": no link
+	Ways         []Way  // to sign in without a password
+	Problem      Problem
+	Wait         time.Duration // with TooManyAttempts
+}
+
+// Way is another way to sign in.
+type Way struct{ Name, URL string }
+
+// Problem is why a sign-in failed.
+type Problem string
+
+// Problems of a sign-in.
+const (
+	UsernameMissing   Problem = "username_missing"
+	PasswordMissing   Problem = "password_missing"
+	WrongCredentials  Problem = "wrong_credentials"
+	TooManyAttempts   Problem = "too_many_attempts"
+	SignInUnavailable Problem = "unavailable"
+	SignInExpired     Problem = "expired"
+)
+
+// ChooseAccount asks which of several users who are signed in goes on. The field "account" is the chosen one's value.
+type ChooseAccount struct {
+	Form         Form
+	Client       string
+	Accounts     []Account
+	OtherAccount string // URL to sign in as somebody else
+}
+
+// Account is a user who is signed in in this browser.
+type Account struct {
+	Value string
+	Name  string
+	Age   time.Duration // of the sign-in
+}
+
+// Consent asks a user to allow a client access. The field "decision" is "allow" or "deny".
+type Consent struct {
+	Form         Form
+	Client       string
+	User         string
+	OtherAccount string   // URL to continue as somebody else
+	Scopes       []string // their names; those of this server are put into words
+	Resources    []string // the APIs that the access is for; none: this server
+	Destination  string   // the host of the redirect URI, or its scheme if that is private
+	Risk         Risk
+	Remembered   bool // the user is not asked again until the consent is withdrawn
+}
+
+// Risk is who else may receive what the client asks for (RFC 8252 §8.6).
+type Risk string
+
+// Risks of redirect URIs.
+const (
+	NoRisk        Risk = ""         // an https URL
+	LoopbackRisk  Risk = "loopback" // any program of the device can listen there
+	PrivateScheme Risk = "scheme"   // any app of the device can register it
+)
+
+// SignOut asks whether to sign out all users of this browser.
+type SignOut struct {
+	Form  Form
+	Users []string // names
+	Stay  string   // URL to go to instead; "": no link
+}
+
+// SignedOut says that nobody is signed in any more.
+type SignedOut struct {
+	Client string // the name of who asked for it
+	Return string // its URL; "": no link
+}
+
+// SentOn sends the browser to a URL of this server. After a form it takes the place of a redirect, which Chromium
+// blocks when a later one leads to another site than form-action allows.
+type SentOn struct{ URL string }
+
+// FormPost posts the parameters of an authorization response to a client (OAuth 2.0 Form Post Response Mode).
+type FormPost struct {
+	Form        Form // its action is the redirect URI
+	Destination string
+}
+
+// Error says what happened and what to do about it.
+type Error struct {
+	Kind        ErrorKind
+	Client      string        // with Refused
+	Destination string        // with Refused: the host that Return leads to
+	Return      string        // URL that tells the client about the error; "": no link
+	Wait        time.Duration // with TooManyRequests
+	RequestID   string
+	Detail      string // in English, for developers
+}
+
+// ErrorKind chooses the words of an error page.
+type ErrorKind string
+
+// Kinds of errors.
+const (
+	UnknownClient   ErrorKind = "unknown_client"
+	UnknownRedirect ErrorKind = "unknown_redirect"
+	InvalidRequest  ErrorKind = "invalid_request"
+	Refused         ErrorKind = "refused" // the client may not have what it asks for
+	Expired         ErrorKind = "expired"
+	ForeignForm     ErrorKind = "foreign_form" // posted by another site's page
+	CookiesBlocked  ErrorKind = "cookies_blocked"
+	TooManyRequests ErrorKind = "too_many_requests"
+	Unavailable     ErrorKind = "unavailable"
+	Internal        ErrorKind = "internal"
+	NotFound        ErrorKind = "not_found"
+)
+
+func (SignIn) template() string        { return "sign_in" }
+func (ChooseAccount) template() string { return "choose_account" }
+func (Consent) template() string       { return "consent" }
+func (SignOut) template() string       { return "sign_out" }
+func (SignedOut) template() string     { return "signed_out" }
+func (SentOn) template() string        { return "sent_on" }
+func (FormPost) template() string      { return "form_post" }
+func (Error) template() string         { return "error" }

@@ -1,0 +1,85 @@
+package pages
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed words/*.json
+var catalogs embed.FS
+
+// words are the texts of the pages in one language, by key. A text may contain {names} of values.
+type words map[string]string
+
+// wordsOf returns the words in a language.
+func wordsOf(lang string) (found words) {
+	text, err := catalogs.ReadFile("words/" + lang + ".json")
+	if err == nil {
+		err = json.Unmarshal(text, &found)
+	}
+	if err != nil {
+		panic(err) // tests read all of them
+	}
+	return found
+}
+
+// say returns a text as HTML. The pairs are names of values and the values, which are cleaned, escaped and isolated
+// from the direction of the text around them.
+func (w words) say(key string, pairs ...any) (template.HTML, error) {
+	text, found := w[key]
+	if !found {
+		return "", fmt.Errorf("no words for %q", key)
+	}
+	var replacements []string
+	for n := 0; n < len(pairs); n += 2 {
+		value := template.HTMLEscapeString(shown(fmt.Sprint(pairs[n+1])))
+		replacements = append(replacements, fmt.Sprintf("{%s}", pairs[n]), "<bdi>"+value+"</bdi>")
+	}
+	escaped := template.HTMLEscapeString(text)
+	return template.HTML(strings.NewReplacer(replacements...).Replace(escaped)), nil
+}
+
+// has reports whether there is a text with a key.
+func (w words) has(key string) bool {
+	_, found := w[key]
+	return found
+}
+
+// count returns a text about a number of things, which is {n}.
+func (w words) count(key string, n int) (template.HTML, error) {
+	form := ".other"
+	if n == 1 {
+		form = ".one"
+	}
+	return w.say(key+form, "n", strconv.Itoa(n))
+}
+
+// minutes returns a text about a time to wait, in minutes, of which a part counts as a whole one.
+func (w words) minutes(key string, wait time.Duration) (template.HTML, error) {
+	return w.count(key, max(1, int((wait+time.Minute-1)/time.Minute)))
+}
+
+// ago returns how long ago somebody signed in.
+func (w words) ago(age time.Duration) (template.HTML, error) {
+	switch hours := int(age / time.Hour); {
+	case hours < 1:
+		return w.say("ago.now")
+	case hours < 24:
+		return w.count("ago.hours", hours)
+	default:
+		return w.count("ago.days", hours/24)
+	}
+}
+
+// scope returns what a scope allows, in words.
+func (w words) scope(name string) (template.HTML, error) {
+	if key := "scope." + name; w.has(key) {
+		return w.say(key)
+	}
+	return w.say("scope", "scope", name)
+}
