@@ -28,6 +28,7 @@ type Config struct {
 	Access     *access.Service
 	WechatData *wechatdata.Service
 	Issuer     *tokens.Issuer
+	Keys       tokens.Keys
 	Users      identity.Users
 	Accounts   identity.Accounts
 	Sessions   identity.Sessions
@@ -78,6 +79,7 @@ func New(c Config) *Manager {
 		repeats: c.Repeats, rotation: c.Rotation, now: c.Now, logger: c.Logger, meter: c.Meter,
 	}
 	m.grants = map[string]grant{
+		oauth.GrantAuthorizationCode: authorizationCode{m, c.Keys}.redeem,
 		oauth.GrantPassword:          m.password,
 		oauth.GrantRefreshToken:      m.refreshToken,
 		oauth.GrantClientCredentials: m.clientCredentials,

@@ -38,6 +38,15 @@ var (
 	// the token endpoint.
 	TooManyRequests = newCode("temporarily_unavailable", http.StatusTooManyRequests)
 
+	// RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6, at the authorization endpoint.
+	AccessDenied             = newCode("access_denied", http.StatusForbidden)
+	UnsupportedResponseType  = newCode("unsupported_response_type", http.StatusBadRequest)
+	ConsentRequired          = newCode("consent_required", http.StatusBadRequest)
+	AccountSelectionRequired = newCode("account_selection_required", http.StatusBadRequest)
+	RequestNotSupported      = newCode("request_not_supported", http.StatusBadRequest)
+	RequestURINotSupported   = newCode("request_uri_not_supported", http.StatusBadRequest)
+	RegistrationNotSupported = newCode("registration_not_supported", http.StatusBadRequest)
+
 	// RFC 6750 §3.1, for bearer tokens.
 	InvalidToken      = newCode("invalid_token", http.StatusUnauthorized)
 	InsufficientScope = newCode("insufficient_scope", http.StatusForbidden)

@@ -4,6 +4,7 @@ package oauth
 const (
 	GrantWechatCode        = "wechat_code"
 	GrantQQCode            = "qq_code"
+	GrantAuthorizationCode = "authorization_code" // RFC 6749 §4.1
 	GrantPassword          = "password"           // RFC 6749 §4.3
 	GrantRefreshToken      = "refresh_token"      // RFC 6749 §6
 	GrantClientCredentials = "client_credentials" // RFC 6749 §4.4

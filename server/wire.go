@@ -148,6 +148,7 @@ func (w wiring) wire() services {
 	wechatData := wechatdata.New(wechatDataConfig)
 	w.server.Grants = grants.New(grants.Config{
 		Clients: registry, SignIn: signIn, Access: accessService, WechatData: wechatData, Issuer: issuer,
+		Keys:  w.config.Keys,
 		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
 		Volatile: w.config.Volatile, Repeats: repeats, Rotation: rotation, Now: w.config.Now,
 		Logger: w.config.Logger, Meter: metrics,

@@ -18,6 +18,8 @@ type Authorization struct {
 	Method   string              // identity.MethodPassword, or the platform of the code
 	AuthTime time.Time
 	Device   string   // label of the session; may be empty
+	Browser  string   // id of the browser session that it comes from; "" if none
+	Nonce    string   // for the ID token; may be empty
 	Opening  *Opening // makes the sign-in repeatable if not nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -20,6 +21,7 @@ type idClaims struct {
 	Methods         []string `json:"amr"`
 	Session         string   `json:"sid"`
 	AccessTokenHash string   `json:"at_hash"`
+	Nonce           string   `json:"nonce,omitempty"`
 	IsNewUser       bool     `json:"is_new_user,omitempty"`
 	Profile
 }
@@ -31,6 +33,7 @@ type idSubject struct {
 	user        identity.User
 	scope       string
 	accessToken string
+	nonce       string    // of the authorization request
 	isNew       bool      // reports whether this is the user's first sign-in
 	now         time.Time // as in the access token
 }
@@ -51,6 +54,7 @@ func (i *Issuer) idToken(ctx context.Context, of idSubject) (string, error) {
 		Methods:         []string{of.session.Method},
 		Session:         of.session.ID,
 		AccessTokenHash: halfHash(of.accessToken),
+		Nonce:           of.nonce,
 		IsNewUser:       of.isNew,
 		Profile:         profile,
 	})
@@ -60,4 +64,23 @@ func (i *Issuer) idToken(ctx context.Context, of idSubject) (string, error) {
 func halfHash(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
+
+// IDTokenHint is what an ID token says about its user, when a client sends it back.
+type IDTokenHint struct {
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"` // the client
+	Session  string `json:"sid"`
+	Issuer   string `json:"iss"`
+}
+
+// ReadIDTokenHint verifies an ID token that is used as a hint, for which it may have expired (OpenID Connect Core
+// §3.1.2.1), as long as its key is known. It returns ErrBadToken if this issuer has not issued it.
+func (i *Issuer) ReadIDTokenHint(token string) (IDTokenHint, error) {
+	payload, err := i.config.Keys.Current().Verify([]byte(token), typeIDToken)
+	var hint IDTokenHint
+	if err != nil || json.Unmarshal(payload, &hint) != nil || hint.Issuer != i.config.Issuer || hint.Subject == "" {
+		return IDTokenHint{}, ErrBadToken
+	}
+	return hint, nil
 }

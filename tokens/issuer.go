@@ -72,6 +72,7 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 		UserID:     a.User.ID,
 		Account:    a.Account,
 		ClientID:   a.Client.ID,
+		Browser:    a.Browser,
 		Scope:      a.Scope,
 		Resources:  a.resources(),
 		Method:     a.Method,
@@ -120,7 +121,7 @@ func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Ses
 	}
 	if oauth.HasScope(a.Scope, oauth.ScopeOpenID) {
 		if set.IDToken, err = i.idToken(ctx,
-			idSubject{a.Client, session, a.User, a.Scope, set.AccessToken, a.newUser(), now}); err != nil {
+			idSubject{a.Client, session, a.User, a.Scope, set.AccessToken, a.Nonce, a.newUser(), now}); err != nil {
 			return Set{}, err
 		}
 	}
@@ -152,8 +153,8 @@ func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 		return Set{}, err
 	}
 	if r.WithIDToken {
-		set.IDToken, err = i.idToken(ctx, idSubject{r.Client, r.Session, of.user, r.Scope, set.AccessToken, false,
-			r.Now})
+		set.IDToken, err = i.idToken(ctx, idSubject{r.Client, r.Session, of.user, r.Scope, set.AccessToken, "",
+			false, r.Now})
 	}
 	return set, err
 }

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"crypto/sha256"
+	"crypto/subtle"
 
 	"github.com/lingpai/lingpai/identity"
 )
@@ -11,6 +12,27 @@ import (
 type Opening struct {
 	By     []byte // identity.Session.OpenedBy
 	secret [sessionSecretSize]byte
+}
+
+// OpeningBy returns the opening of a sign-in that is found by a given value, and is not repeatable.
+func OpeningBy(by []byte) Opening {
+	return Opening{By: by, secret: [sessionSecretSize]byte(randomBytes(sessionSecretSize))}
+}
+
+// OpeningsBy is like [Issuer.Openings], but all are found by a given value. So the sign-in opens one session at most,
+// whatever secrets rotate meanwhile; whether it was with the same parts, [Opening.Opened] tells.
+func (i *Issuer) OpeningsBy(by []byte, parts ...string) []Opening {
+	openings := i.Openings(parts...)
+	for n := range openings {
+		openings[n].By = by
+	}
+	return openings
+}
+
+// Opened reports, in constant time, whether the session was opened by this opening.
+func (o Opening) Opened(session identity.Session) bool {
+	sum := hashSecret(o.secret)
+	return subtle.ConstantTimeCompare(sum[:], session.SecretHash[:]) == 1
 }
 
 // Openings returns the possible openings of a sign-in with these parts: first the one with the current refresh

@@ -1,0 +1,137 @@
+package authorize
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/signin"
+)
+
+// Credentials are what a user has typed in, and where.
+type Credentials struct {
+	Username, Password string
+	Address            string // the browser's IP address
+	Device             string // from the User-Agent header
+}
+
+// SignIn signs a user in with name and password, for a request and in a browser. It returns the browser with a new
+// secret, and what the browser has done for the request. Errors are those of [signin.Service.Password].
+func (s *Service) SignIn(ctx context.Context, r Request, browser Browser, seen string, c Credentials) (Browser, string,
+	error) {
+	user, err := s.signIn.Password(ctx, signin.Request{Client: r.Client, Address: c.Address, Device: c.Device},
+		c.Username, c.Password)
+	if err != nil {
+		return browser, seen, err
+	}
+	opened, done, err := s.open(ctx, r, browser, seen, identity.BrowserSession{
+		UserID: user.ID, Epoch: user.AuthEpoch, Method: identity.MethodPassword, Device: c.Device,
+	})
+	if err != nil {
+		s.signIn.GiveBack(ctx, user.ID, r.Client.ID)
+	}
+	return opened, done, err
+}
+
+// open opens a browser session for an authenticated user. It replaces an older one of the same user in this browser, so
+// that a secret from before the sign-in is of no use (session fixation).
+func (s *Service) open(ctx context.Context, r Request, browser Browser, seen string,
+	session identity.BrowserSession) (Browser, string, error) {
+	users, now, err := s.browsers.Find(ctx, browser.hashes()...)
+	if err != nil {
+		return browser, seen, oauth.StoreFailed(err)
+	}
+	before := s.readSeen(seen, r, browser, now)
+	var replaced string
+	var kept [][sha256.Size]byte
+	for _, user := range users {
+		if user.UserID == session.UserID {
+			replaced = user.ID
+		} else {
+			kept = append(kept, user.SecretHash)
+		}
+	}
+	secret := newSecret()
+	session.ID, session.SecretHash = identity.NewSessionID(), sha256.Sum256(secret)
+	session, err = s.browsers.Open(ctx, session, s.lifetimes, replaced)
+	if errors.Is(err, identity.ErrStale) {
+		return browser, seen, oauth.NewError(oauth.InvalidGrant,
+			"The user was disabled or changed during this sign-in. Sign in again.")
+	}
+	if err != nil {
+		return browser, seen, oauth.StoreFailed(err)
+	}
+	if before.At.IsZero() {
+		before.At = session.AuthTime
+	}
+	browser = browser.with(secret, kept...)
+	return browser, s.writeSeen(Seen{At: before.At, Chosen: session.ID}, r, browser), nil
+}
+
+// Choose records that the user of a browser session was chosen for a request. It returns oauth.LoginRequired if nobody
+// is signed in with it in this browser.
+func (s *Service) Choose(ctx context.Context, r Request, browser Browser, seen, id string) (string, error) {
+	_, now, err := s.signedIn(ctx, browser, id)
+	if err != nil {
+		return "", err
+	}
+	return s.step(r, browser, seen, now, Seen{Chosen: id}), nil
+}
+
+// Consent records that the user of a browser session allows what a request asks for. It returns oauth.LoginRequired if
+// nobody is signed in with it in this browser: a page that was shown to one user must not consent for another.
+func (s *Service) Consent(ctx context.Context, r Request, browser Browser, seen, id string) (string, error) {
+	user, now, err := s.signedIn(ctx, browser, id)
+	if err != nil {
+		return "", err
+	}
+	consent := identity.Consent{UserID: user.UserID, ClientID: r.Client.ID, Resource: r.Resource,
+		Scopes: strings.Fields(r.Scope), Terms: s.terms}
+	if err := s.consents.Grant(ctx, consent); err != nil {
+		return "", oauth.StoreFailed(err)
+	}
+	return s.step(r, browser, seen, now, Seen{Chosen: id, Consented: true}), nil
+}
+
+// step writes what has been done now, with the time when the request was first seen.
+func (s *Service) step(r Request, browser Browser, seen string, now time.Time, done Seen) string {
+	if done.At = s.readSeen(seen, r, browser, now).At; done.At.IsZero() {
+		done.At = now
+	}
+	return s.writeSeen(done, r, browser)
+}
+
+// signedIn returns the user of one of the browser's sessions.
+func (s *Service) signedIn(ctx context.Context, browser Browser, id string) (identity.SignedIn, time.Time, error) {
+	users, now, err := s.browsers.Find(ctx, browser.hashes()...)
+	if err != nil {
+		return identity.SignedIn{}, now, oauth.StoreFailed(err)
+	}
+	for _, user := range users {
+		if user.ID == id {
+			return user, now, nil
+		}
+	}
+	return identity.SignedIn{}, now, errNotSignedIn
+}
+
+var errNotSignedIn = oauth.NewError(oauth.LoginRequired, "Nobody is signed in with this session in this browser.")
+
+// SignOut ends all browser sessions of a browser, and the sessions that clients got from them, except for those that
+// work without the user (offline_access). It returns how many users were signed out.
+func (s *Service) SignOut(ctx context.Context, browser Browser) (int, error) {
+	users, _, err := s.browsers.Find(ctx, browser.hashes()...)
+	if err != nil {
+		return 0, oauth.StoreFailed(err)
+	}
+	for _, user := range users {
+		if _, err := s.browsers.End(ctx, user.ID, identity.EndedBySignOut, false); err != nil {
+			return 0, oauth.StoreFailed(err)
+		}
+	}
+	return len(users), nil
+}

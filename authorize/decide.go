@@ -1,0 +1,134 @@
+package authorize
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+)
+
+// Step is what a request is answered with next.
+type Step int
+
+// The steps.
+const (
+	StepSignIn  Step = iota // ask the user to sign in
+	StepChoose              // ask which of several users it is
+	StepConsent             // ask whether the client may
+	StepCode                // answer with a code
+	StepError               // answer with an error
+)
+
+// situation is everything that a decision depends on.
+type situation struct {
+	sessions []identity.SignedIn // of the browser, the last used first
+	seen     Seen
+	consents func(user identity.SignedIn) (bool, error) // reports whether the user has allowed all that is requested
+	now      time.Time
+}
+
+// decision is the result of decide.
+type decision struct {
+	step   Step
+	user   identity.SignedIn // for StepConsent and StepCode; for StepSignIn the one who must sign in again, if known
+	failed *oauth.Error      // for StepError
+}
+
+// decide decides what a request is answered with. It is a pure function of its arguments. With prompt=none, an error
+// takes the place of a page.
+func decide(r Request, at situation) (decision, error) {
+	candidates := at.sessions
+	if r.Subject != "" {
+		candidates = slices.DeleteFunc(slices.Clone(candidates), func(s identity.SignedIn) bool {
+			return s.UserID != r.Subject
+		})
+	}
+	user, chosen := choose(r, candidates, at.seen)
+	switch {
+	case len(candidates) == 0:
+		return r.page(decision{step: StepSignIn}, oauth.LoginRequired, "Nobody is signed in."), nil
+	case !chosen:
+		return r.page(decision{step: StepChoose}, oauth.AccountSelectionRequired, "Several users are signed in."), nil
+	case !fresh(r, user, at):
+		return r.page(decision{step: StepSignIn, user: user}, oauth.LoginRequired, "The user must sign in again."), nil
+	}
+	allowed := at.seen.Consented && at.seen.Chosen == user.ID
+	if !allowed && r.mayRemember() {
+		var err error
+		if allowed, err = at.consents(user); err != nil {
+			return decision{}, err
+		}
+	}
+	if !allowed {
+		return r.page(decision{step: StepConsent, user: user}, oauth.ConsentRequired, "The user must consent."), nil
+	}
+	return decision{step: StepCode, user: user}, nil
+}
+
+// page returns a decision for a page, or an error if no page may be shown.
+func (r Request) page(d decision, code oauth.Code, description string) decision {
+	if r.Silent() {
+		return decision{step: StepError, failed: oauth.NewError(code, description)}
+	}
+	return d
+}
+
+// choose returns the user whom the request is answered for; false if the browser has to ask.
+func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.SignedIn, bool) {
+	for _, candidate := range candidates {
+		if candidate.ID == seen.Chosen {
+			return candidate, true
+		}
+	}
+	if len(candidates) != 1 || r.asks(promptSelectAccount) {
+		return identity.SignedIn{}, false
+	}
+	return candidates[0], true
+}
+
+// fresh reports whether a user signed in recently enough. A sign-in after the request was first seen always is: the
+// store's clock has measured both.
+func fresh(r Request, user identity.SignedIn, at situation) bool {
+	if !at.seen.At.IsZero() && !user.AuthTime.Before(at.seen.At) {
+		return true
+	}
+	return !r.asks(promptLogin) && (r.MaxAge < 0 || at.now.Sub(user.AuthTime) <= r.MaxAge)
+}
+
+// mayRemember reports whether an earlier consent counts, or that of the operator who registered a client of their own.
+// It does not if the client asks every time, or if any program of the user's machine can play the client (RFC 8252
+// §8.6).
+func (r Request) mayRemember() bool {
+	return !r.asks(promptConsent) && !r.Client.AlwaysConsent && (r.Client.Confidential || r.atOwnHost())
+}
+
+// atOwnHost reports whether only the client itself can receive an answer: at a web address.
+func (r Request) atOwnHost() bool { return strings.HasPrefix(r.RedirectURI, "https://") }
+
+// Host returns where the browser will be sent, in words for people: a host, or the scheme of an app.
+func (r Request) Host() string {
+	u, err := url.Parse(r.RedirectURI)
+	if err != nil {
+		return r.RedirectURI
+	}
+	if u.Host == "" {
+		return u.Scheme + ":"
+	}
+	return u.Host
+}
+
+// covers reports whether a consent allows all of a scope, under the current terms.
+func covers(consent identity.Consent, scope, terms string) bool {
+	if consent.Terms != terms {
+		return false
+	}
+	for name := range strings.FieldsSeq(scope) {
+		if !slices.Contains(consent.Scopes, name) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,200 @@
+package authorize
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+const (
+	maxNonce  = 255
+	maxState  = 1024
+	maxHint   = 255
+	maxMaxAge = 1 << 31 // seconds
+)
+
+// Read reads the parameters of an authorization request. It first proves the client and the redirect URI: an error from
+// before that must be shown on a page, since nobody else may be told, and has a Request that is not Proved. All errors
+// are oauth.Errors.
+func (s *Service) Read(ctx context.Context, form url.Values) (Request, error) {
+	r, err := s.prove(ctx, form)
+	if err != nil {
+		return Request{}, err
+	}
+	for _, check := range []func(*Request, url.Values) error{
+		s.readForm, readResponse, readPKCE, s.readScope, readPrompt, s.readHint,
+	} {
+		if err := check(&r, form); err != nil {
+			return r, err
+		}
+	}
+	if r.canonical = canonical(form, r.Subject); len(r.canonical) > maxCanonical {
+		return r, invalid("The request is too long: its parameters have at most 2048 bytes together. Shorten state, " +
+			"nonce or scope.")
+	}
+	return r, nil
+}
+
+func invalid(description string) *oauth.Error {
+	return oauth.NewError(oauth.InvalidRequest, description)
+}
+
+// prove finds the client, and checks that it has registered the redirect URI.
+func (s *Service) prove(ctx context.Context, form url.Values) (Request, error) {
+	id, uri := form["client_id"], form["redirect_uri"]
+	switch {
+	case len(id) != 1 || id[0] == "":
+		return Request{}, invalid("client_id is missing or repeated.")
+	case len(uri) != 1 || uri[0] == "":
+		return Request{}, invalid("redirect_uri is missing or repeated.")
+	case identity.ValidClientID(id[0]) != nil:
+		return Request{}, errUnknownClient
+	}
+	client, err := s.clients.Find(ctx, id[0])
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return Request{}, errUnknownClient
+	case err != nil:
+		return Request{}, oauth.StoreFailed(err)
+	case client.Disabled():
+		return Request{}, oauth.NewError(oauth.UnauthorizedClient, "The client is disabled.")
+	case !client.MatchesRedirectURI(uri[0]):
+		return Request{}, invalid("redirect_uri is not one of the client's. It is compared byte for byte: register it " +
+			"with exactly this spelling.")
+	}
+	r := Request{Client: client, RedirectURI: uri[0], FormPost: form.Get("response_mode") == "form_post"}
+	if state := form["state"]; len(state) == 1 && len(state[0]) <= maxState && clean(state[0]) {
+		r.State = state[0]
+	}
+	return r, nil
+}
+
+var errUnknownClient = oauth.NewError(oauth.InvalidClient, "There is no such client.")
+
+// readForm checks what concerns all parameters, and refuses those that are not supported.
+func (s *Service) readForm(r *Request, form url.Values) error {
+	for name, values := range form {
+		switch {
+		case len(values) > 1 && name == "resource":
+			return oauth.NewError(oauth.InvalidTarget, "resource is repeated: a token is for one resource.")
+		case len(values) > 1:
+			return invalid("A parameter is repeated (RFC 6749 3.1).")
+		case slices.Contains(carried, name) && !clean(values[0]):
+			return invalid("Parameters must be UTF-8 without control characters.")
+		}
+	}
+	switch {
+	case form.Get("request") != "":
+		return oauth.NewError(oauth.RequestNotSupported, "request is not supported: send the parameters themselves.")
+	case form.Get("request_uri") != "":
+		return oauth.NewError(oauth.RequestURINotSupported, "request_uri is not supported: send the parameters "+
+			"themselves.")
+	case form.Get("registration") != "":
+		return oauth.NewError(oauth.RegistrationNotSupported, "registration is not supported.")
+	case len(form.Get("state")) > maxState || len(form.Get("nonce")) > maxNonce:
+		return invalid("state has at most 1024 characters, and nonce 255.")
+	case len(form.Get("login_hint")) > maxHint || len(form.Get("ui_locales")) > maxHint:
+		return invalid("login_hint and ui_locales have at most 255 characters each.")
+	case !r.Client.MayUse(oauth.GrantAuthorizationCode):
+		return oauth.NewError(oauth.UnauthorizedClient, "The client is not registered for authorization_code.")
+	}
+	r.Nonce, r.LoginHint, r.Locales = form.Get("nonce"), form.Get("login_hint"), form.Get("ui_locales")
+	return nil
+}
+
+// readResponse checks how the client wants to be answered.
+func readResponse(_ *Request, form url.Values) error {
+	switch kind, mode := form.Get("response_type"), form.Get("response_mode"); {
+	case kind == "":
+		return invalid("response_type is missing: use code.")
+	case kind != "code":
+		return oauth.NewError(oauth.UnsupportedResponseType, "The only supported response_type is code.")
+	case mode != "" && mode != "query" && mode != "form_post":
+		return invalid("response_mode must be query or form_post.")
+	}
+	return nil
+}
+
+// readPKCE checks the code challenge (RFC 7636 §4.3). A code without one can be injected into another browser
+// (RFC 9700 §4.5), so only confidential clients may do without, and only if their record says so.
+func readPKCE(r *Request, form url.Values) error {
+	challenge, method := form.Get("code_challenge"), form.Get("code_challenge_method")
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(challenge)
+	switch {
+	case challenge == "" && method == "" && r.Client.OptionalPKCE && r.Client.Confidential:
+		return nil
+	case challenge == "":
+		return invalid("code_challenge is missing (RFC 7636): the client must use PKCE with S256.")
+	case method != "S256":
+		return invalid("code_challenge_method must be S256.")
+	case err != nil || len(decoded) != 32:
+		return invalid("code_challenge is not the base64url of a SHA-256 (RFC 7636 4.2).")
+	}
+	r.Challenge = challenge
+	return nil
+}
+
+// readScope reads what the client asks for.
+func (s *Service) readScope(r *Request, form url.Values) error {
+	var err error
+	if r.Scope, err = r.Client.Scope(oauth.GrantAuthorizationCode, form.Get("scope")); err != nil {
+		return err
+	}
+	r.Resource = form.Get("resource")
+	_, err = s.issuer.Target(tokens.TargetRequest{Client: r.Client.Client, Granted: r.Scope, Scope: r.Scope,
+		Resource: r.Resource})
+	return err
+}
+
+// readPrompt reads what the client requires of the sign-in.
+func readPrompt(r *Request, form url.Values) error {
+	r.Prompt = strings.Fields(form.Get("prompt"))
+	for _, prompt := range r.Prompt {
+		switch prompt {
+		case promptNone, promptLogin, promptConsent, promptSelectAccount:
+		default:
+			return invalid("prompt has a value other than none, login, consent and select_account.")
+		}
+	}
+	if r.Silent() && len(r.Prompt) > 1 {
+		return invalid("prompt has none together with another value (OpenID Connect Core 3.1.2.1).")
+	}
+	r.MaxAge = -1
+	if text := form.Get("max_age"); text != "" {
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || seconds < 0 || seconds > maxMaxAge {
+			return invalid("max_age must be a number of seconds.")
+		}
+		r.MaxAge = time.Duration(seconds) * time.Second
+	}
+	return nil
+}
+
+// readHint reads whom the request is about. The hint goes no further than here.
+func (s *Service) readHint(r *Request, form url.Values) error {
+	r.Subject = form.Get(subjectParameter)
+	hint := form.Get("id_token_hint")
+	if hint == "" {
+		return nil
+	}
+	claims, err := s.issuer.ReadIDTokenHint(hint)
+	if err != nil || claims.Audience != r.Client.ID {
+		return invalid("id_token_hint is not an ID token of this server for this client.")
+	}
+	r.Subject = claims.Subject
+	return nil
+}
+
+func clean(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}

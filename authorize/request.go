@@ -1,0 +1,112 @@
+package authorize
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/oauth"
+)
+
+// Values of prompt (OpenID Connect Core §3.1.2.1).
+const (
+	promptNone          = "none"
+	promptLogin         = "login"
+	promptConsent       = "consent"
+	promptSelectAccount = "select_account"
+)
+
+// Request is an authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1). [Service.Read] sets Client,
+// RedirectURI, FormPost and State once it is proved where errors may be sent, and everything else if the whole request
+// is valid.
+type Request struct {
+	Client      clients.Client
+	RedirectURI string
+	FormPost    bool   // response_mode=form_post
+	State       string // as sent; "" if absent
+
+	Scope     string // granted
+	Resource  string // RFC 8707; "": none
+	Challenge string // code_challenge; "" only for clients with OptionalPKCE
+	Nonce     string
+	Prompt    []string
+	MaxAge    time.Duration // negative: absent
+	LoginHint string
+	Locales   string // ui_locales
+	Subject   string // the user that id_token_hint is about; "": absent
+
+	canonical string
+}
+
+// Proved reports whether errors may be sent to the redirect URI.
+func (r Request) Proved() bool { return r.RedirectURI != "" }
+
+// Silent reports whether no page may be shown (prompt=none).
+func (r Request) Silent() bool { return r.asks(promptNone) }
+
+func (r Request) asks(prompt string) bool { return slices.Contains(r.Prompt, prompt) }
+
+// Query returns the request as the query of a URL, for pages that carry it on. It has only known parameters, in
+// alphabetical order, and the user instead of the ID token of id_token_hint.
+func (r Request) Query() string { return r.canonical }
+
+// parameters of a request that are carried on.
+var carried = []string{"client_id", "code_challenge", "code_challenge_method", "login_hint", "max_age", "nonce", "prompt",
+	"redirect_uri", "resource", "response_mode", "response_type", "scope", "state", subjectParameter, "ui_locales"}
+
+// subjectParameter takes the place of id_token_hint in a request that is carried on. Sent by anybody else, it can only
+// keep a request from being answered for another user.
+const subjectParameter = "hinted_user"
+
+// maxCanonical is the maximum length of a canonical request, so that it fits into URLs and headers everywhere.
+const maxCanonical = 2 << 10
+
+// canonical returns the canonical form of a request's parameters.
+func canonical(form url.Values, subject string) string {
+	kept := url.Values{}
+	for _, name := range carried {
+		if value := form.Get(name); value != "" {
+			kept.Set(name, value)
+		}
+	}
+	if subject != "" {
+		kept.Set(subjectParameter, subject)
+	}
+	return kept.Encode()
+}
+
+// Answer is what a client receives at its redirect URI: parameters in its query, or in a form that the browser posts.
+type Answer struct {
+	RedirectURI string
+	FormPost    bool
+	Parameters  url.Values
+}
+
+// URL returns the redirect URI with the parameters in its query.
+func (a Answer) URL() string {
+	separator := "?"
+	if strings.Contains(a.RedirectURI, "?") {
+		separator = "&"
+	}
+	return a.RedirectURI + separator + a.Parameters.Encode()
+}
+
+// answer returns an answer with the issuer (RFC 9207) and the client's state.
+func (r Request) answer(issuer, name, value string) Answer {
+	parameters := url.Values{name: {value}, "iss": {issuer}}
+	if r.State != "" {
+		parameters.Set("state", r.State)
+	}
+	return Answer{RedirectURI: r.RedirectURI, FormPost: r.FormPost, Parameters: parameters}
+}
+
+// errorAnswer returns the answer with an error (RFC 6749 §4.1.2.1).
+func (r Request) errorAnswer(issuer string, failure *oauth.Error) Answer {
+	answer := r.answer(issuer, "error", failure.Code.Error())
+	if failure.Description != "" {
+		answer.Parameters.Set("error_description", failure.Description)
+	}
+	return answer
+}

@@ -1,0 +1,116 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/signin"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// Config holds the dependencies of a Service. All fields but Terms are required.
+type Config struct {
+	Issuer    string
+	Clients   *clients.Registry
+	SignIn    *signin.Service
+	Browsers  identity.BrowserSessions
+	Consents  identity.Consents
+	Tokens    *tokens.Issuer
+	Keys      tokens.Keys
+	Lifetimes identity.Lifetimes // of a browser session
+	Terms     string             // the version of the terms that a consent is given under; "": none
+	Logger    *slog.Logger
+}
+
+// Service answers authorization requests. It is safe for concurrent use.
+type Service struct {
+	name      string // the issuer
+	clients   *clients.Registry
+	signIn    *signin.Service
+	browsers  identity.BrowserSessions
+	consents  identity.Consents
+	issuer    *tokens.Issuer
+	keys      tokens.Keys
+	lifetimes identity.Lifetimes
+	terms     string
+	logger    *slog.Logger
+}
+
+// New returns a Service.
+func New(c Config) *Service {
+	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, consents: c.Consents,
+		issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes, terms: c.Terms, logger: c.Logger}
+}
+
+// Next is what a request is answered with: an Answer for the client, or a page.
+type Next struct {
+	Step   Step
+	Answer Answer              // for StepCode and StepError
+	User   identity.SignedIn   // for StepConsent; for StepSignIn the one who must sign in again, if known
+	Users  []identity.SignedIn // for StepChoose
+	Seen   string              // for pages: goes with the request
+}
+
+// Judge decides what a request is answered with. seen is what a page of this browser got before, or "". It returns
+// oauth.TemporarilyUnavailable if the store fails.
+func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen string) (Next, error) {
+	users, now, err := s.browsers.Find(ctx, browser.hashes()...)
+	if err != nil {
+		return Next{}, oauth.StoreFailed(err)
+	}
+	at := situation{sessions: users, seen: s.readSeen(seen, r, browser, now), now: now,
+		consents: func(user identity.SignedIn) (bool, error) { return s.consented(ctx, r, user) }}
+	decided, err := decide(r, at)
+	if err != nil {
+		return Next{}, err
+	}
+	next := Next{Step: decided.step, User: decided.user}
+	switch decided.step {
+	case StepCode:
+		code, err := newCode(s.keys.Current(), r, decided.user, now)
+		if errors.Is(err, errCodeTooLong) {
+			next.Step, next.Answer = StepError, s.Refuse(r, invalid("nonce, scope and resource are too long together."))
+			return next, nil
+		}
+		if err != nil {
+			return Next{}, err
+		}
+		if err := s.browsers.Touch(ctx, decided.user.ID, s.lifetimes.Idle); err != nil {
+			s.logger.WarnContext(ctx, "cannot extend a browser session", "error", err)
+		}
+		next.Answer = r.answer(s.name, "code", code)
+	case StepError:
+		next.Answer = s.Refuse(r, decided.failed)
+	default:
+		if at.seen.At.IsZero() {
+			at.seen.At = now
+		}
+		next.Users, next.Seen = users, s.writeSeen(at.seen, r, browser)
+	}
+	return next, nil
+}
+
+// Refuse returns the answer with an error. The request must be Proved.
+func (s *Service) Refuse(r Request, failure *oauth.Error) Answer {
+	return r.errorAnswer(s.name, failure)
+}
+
+// consented reports whether a user need not be asked: because the client is the operator's own, or because the user has
+// allowed everything before.
+func (s *Service) consented(ctx context.Context, r Request, user identity.SignedIn) (bool, error) {
+	if r.Client.FirstParty {
+		return true, nil
+	}
+	consent, err := s.consents.Find(ctx, user.UserID, r.Client.ID, r.Resource)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, oauth.StoreFailed(err)
+	}
+	return covers(consent, r.Scope, s.terms), nil
+}

@@ -1,0 +1,159 @@
+package grants
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/lingpai/lingpai/authorize"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// authorizationCode is the grant of RFC 6749 §4.1.3. A code is stored nowhere: it is used once because the session that
+// it opens can be opened once.
+type authorizationCode struct {
+	*Manager
+	keys tokens.Keys
+}
+
+const (
+	// codeRepeats is how long a repeated request is answered.
+	codeRepeats = 10 * time.Minute
+	// longExpired is by how much a code has expired at least if it has by every server's clock.
+	longExpired = time.Minute
+)
+
+var (
+	errBadCode = oauth.NewError(oauth.InvalidGrant, "The code is not one of this server, or was not issued to this "+
+		"client for this redirect_uri.")
+	errBadVerifier = oauth.NewError(oauth.InvalidGrant, "code_verifier does not match the code_challenge of the "+
+		"authorization request (RFC 7636 4.6).")
+	errCodeExpired = oauth.NewError(oauth.InvalidGrant, "The code has expired: it is good for a minute.")
+	errCodeUsed    = oauth.NewError(oauth.InvalidGrant, "The code was already used. Its session was ended, since one "+
+		"of the two may be an attacker. Start again at the authorization endpoint.")
+	errTooLate = oauth.NewError(oauth.InvalidGrant, "This request was answered more than ten minutes ago, or its "+
+		"refresh token was used since, or its session has ended.")
+	errUserChanged = oauth.NewError(oauth.InvalidGrant, "The user has signed out, or was disabled or changed since the "+
+		"code was issued. Start again at the authorization endpoint.")
+)
+
+// redeem exchanges a code. What identifies the request is checked first, and a failure there ends nothing: a code that
+// somebody else has caught must not be worth anything, not even to end the owner's session.
+func (g authorizationCode) redeem(ctx context.Context, r request) (tokens.Set, error) {
+	code, err := authorize.OpenCode(g.keys.Current(), r.Parameters.Get("code"))
+	switch {
+	case r.Parameters.Get("code") == "" || r.Parameters.Get("redirect_uri") == "":
+		return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "code or redirect_uri is missing.")
+	case err != nil || !code.IsFor(r.Client.ID, r.Parameters.Get("redirect_uri")):
+		return tokens.Set{}, errBadCode
+	case !code.ProvedBy(r.Parameters.Get("code_verifier")):
+		return tokens.Set{}, errBadVerifier
+	}
+	session := identity.Session{Scope: code.Scope}
+	if code.Resource != "" {
+		session.Resources = []string{code.Resource}
+	}
+	if r.Target, err = g.userTarget(r, code.Scope, session); err != nil {
+		return tokens.Set{}, err
+	}
+	openings := []tokens.Opening{tokens.OpeningBy(code.OpenedBy())}
+	if r.Key != "" {
+		openings = g.issuer.OpeningsBy(code.OpenedBy(), oauth.GrantAuthorizationCode, r.Parameters.Get("code"), r.Key)
+	}
+	if len(openings) == 0 {
+		return tokens.Set{}, tokens.ErrNotSigned
+	}
+	authorization, err := g.authorization(ctx, r, code)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return g.open(context.WithoutCancel(ctx), authorization, code, openings) // a repeated request needs the session
+}
+
+// authorization reads the user of a code again.
+func (g authorizationCode) authorization(ctx context.Context, r request, code authorize.Code) (tokens.Authorization,
+	error) {
+	user, err := g.users.Find(ctx, code.UserID)
+	if isNotFound(err) {
+		return tokens.Authorization{}, errUserChanged
+	}
+	if err != nil {
+		return tokens.Authorization{}, oauth.StoreFailed(err)
+	}
+	user.AuthEpoch = code.Epoch // the sign-in must not be older than a change of the user
+	authorization := tokens.Authorization{
+		Client: r.Client.Client, User: user, Account: code.AccountKey(), Scope: code.Scope, Resource: code.Resource,
+		Target: r.Target, Method: code.Method, AuthTime: time.UnixMilli(code.AuthTime), Device: r.Device,
+		Browser: code.Browser, Nonce: code.Nonce,
+	}
+	if authorization.Account == (identity.AccountKey{}) || !r.Client.WechatClaims {
+		return authorization, nil
+	}
+	account, err := g.accounts.Find(ctx, authorization.Account)
+	if isNotFound(err) { // unlinked since
+		return tokens.Authorization{}, errUserChanged
+	}
+	if err != nil {
+		return tokens.Authorization{}, oauth.StoreFailed(err)
+	}
+	authorization.UnionID = account.UnionID
+	return authorization, nil
+}
+
+// open opens the session of a code, or answers a second use. The store's clock decides whether the code has expired.
+func (g authorizationCode) open(ctx context.Context, a tokens.Authorization, code authorize.Code,
+	openings []tokens.Opening) (tokens.Set, error) {
+	expires := time.UnixMilli(code.Expires)
+	if g.now().Sub(expires) > longExpired {
+		return g.secondUse(ctx, a, openings, errCodeExpired)
+	}
+	a.Opening = &openings[0]
+	set, err := g.issuer.Issue(ctx, a)
+	switch {
+	case errors.Is(err, identity.ErrExists):
+		return g.secondUse(ctx, a, openings, errCodeUsed)
+	case errors.Is(err, identity.ErrStale):
+		return tokens.Set{}, errUserChanged
+	case err != nil:
+		return tokens.Set{}, tokens.Failed(err)
+	case !set.Session.LastSeenAt.Before(expires):
+		if _, err := g.sessions.End(ctx, set.Session.ID, identity.EndedByCode); err != nil {
+			return tokens.Set{}, oauth.StoreFailed(err)
+		}
+		return tokens.Set{}, errCodeExpired
+	}
+	return set, nil
+}
+
+// secondUse answers a repeated request, which proves with its Idempotency-Key that it is one, with the same refresh
+// token. Any other second use ends the session: whoever comes second may be the owner, and then the first was the thief
+// (RFC 6749 §4.1.2). Without a session it returns notFound.
+func (g authorizationCode) secondUse(ctx context.Context, a tokens.Authorization, openings []tokens.Opening,
+	notFound error) (tokens.Set, error) {
+	session, now, err := g.sessions.FindByOpening(ctx, openings[0].By)
+	if isNotFound(err) {
+		return tokens.Set{}, notFound
+	}
+	if err != nil {
+		return tokens.Set{}, oauth.StoreFailed(err)
+	}
+	n := slices.IndexFunc(openings, func(o tokens.Opening) bool { return o.Opened(session) })
+	if n < 0 {
+		if _, err := g.sessions.End(ctx, session.ID, identity.EndedByCode); err != nil {
+			return tokens.Set{}, oauth.StoreFailed(err)
+		}
+		return tokens.Set{}, errCodeUsed
+	}
+	if !session.Active(now) || session.Generation != 0 || now.Sub(session.LastSeenAt) > codeRepeats {
+		return tokens.Set{}, errTooLate
+	}
+	a.Opening = &openings[n]
+	set, err := g.issuer.Reissue(ctx, a, session, now)
+	if err != nil {
+		return tokens.Set{}, tokens.Failed(err)
+	}
+	return set, nil
+}
