@@ -121,17 +121,26 @@ func (s *Service) signedIn(ctx context.Context, browser Browser, id string) (ide
 
 var errNotSignedIn = oauth.NewError(oauth.LoginRequired, "Nobody is signed in with this session in this browser.")
 
-// SignOut ends all browser sessions of a browser, and the sessions that clients got from them, except for those that
-// work without the user (offline_access). It returns how many users were signed out.
-func (s *Service) SignOut(ctx context.Context, browser Browser) (int, error) {
+// SignedIn returns the users who are signed in in a browser.
+func (s *Service) SignedIn(ctx context.Context, browser Browser) ([]identity.SignedIn, error) {
 	users, _, err := s.browsers.Find(ctx, browser.hashes()...)
 	if err != nil {
-		return 0, oauth.StoreFailed(err)
+		return nil, oauth.StoreFailed(err)
+	}
+	return users, nil
+}
+
+// SignOut ends all browser sessions of a browser, and the sessions that clients got from them, except for those that
+// work without the user (offline_access).
+func (s *Service) SignOut(ctx context.Context, browser Browser) error {
+	users, err := s.SignedIn(ctx, browser)
+	if err != nil {
+		return err
 	}
 	for _, user := range users {
 		if _, err := s.browsers.End(ctx, user.ID, identity.EndedBySignOut, false); err != nil {
-			return 0, oauth.StoreFailed(err)
+			return oauth.StoreFailed(err)
 		}
 	}
-	return len(users), nil
+	return nil
 }

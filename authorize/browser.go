@@ -58,6 +58,9 @@ func newSecret() []byte {
 	return secret
 }
 
+// SignedOut returns the browser without its sessions.
+func (b Browser) SignedOut() Browser { return Browser{own: b.own} }
+
 // id identifies the browser; empty for one without a cookie.
 func (b Browser) id() []byte { return b.own }
 

@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +55,7 @@ func decide(r Request, at situation) (decision, error) {
 		return r.page(decision{step: StepSignIn, user: user}, oauth.LoginRequired, "The user must sign in again."), nil
 	}
 	allowed := at.seen.Consented && at.seen.Chosen == user.ID
-	if !allowed && r.mayRemember() {
+	if !allowed && !r.asks(promptConsent) && r.Remembers() {
 		var err error
 		if allowed, err = at.consents(user); err != nil {
 			return decision{}, err
@@ -98,26 +97,10 @@ func fresh(r Request, user identity.SignedIn, at situation) bool {
 	return !r.asks(promptLogin) && (r.MaxAge < 0 || at.now.Sub(user.AuthTime) <= r.MaxAge)
 }
 
-// mayRemember reports whether an earlier consent counts, or that of the operator who registered a client of their own.
-// It does not if the client asks every time, or if any program of the user's machine can play the client (RFC 8252
-// §8.6).
-func (r Request) mayRemember() bool {
-	return !r.asks(promptConsent) && !r.Client.AlwaysConsent && (r.Client.Confidential || r.atOwnHost())
-}
-
-// atOwnHost reports whether only the client itself can receive an answer: at a web address.
-func (r Request) atOwnHost() bool { return strings.HasPrefix(r.RedirectURI, "https://") }
-
-// Host returns where the browser will be sent, in words for people: a host, or the scheme of an app.
-func (r Request) Host() string {
-	u, err := url.Parse(r.RedirectURI)
-	if err != nil {
-		return r.RedirectURI
-	}
-	if u.Host == "" {
-		return u.Scheme + ":"
-	}
-	return u.Host
+// Remembers reports whether an earlier consent counts, or that of the operator who registered a client of their own. It
+// does not if the client asks every time, or if any program of the user's device can play the client (RFC 8252 §8.6).
+func (r Request) Remembers() bool {
+	return !r.Client.AlwaysConsent && (r.Client.Confidential || r.Reach() == ReachHost)
 }
 
 // covers reports whether a consent allows all of a scope, under the current terms.

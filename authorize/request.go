@@ -52,6 +52,39 @@ func (r Request) asks(prompt string) bool { return slices.Contains(r.Prompt, pro
 // alphabetical order, and the user instead of the ID token of id_token_hint.
 func (r Request) Query() string { return r.canonical }
 
+// Scopes returns the names of the scope.
+func (r Request) Scopes() []string { return strings.Fields(r.Scope) }
+
+// Reach is who can receive an answer at a redirect URI.
+type Reach int
+
+// The kinds of redirect URIs (RFC 8252 §7).
+const (
+	ReachHost   Reach = iota // https: the host alone
+	ReachDevice              // http on loopback: any program of the user's device
+	ReachApp                 // a scheme of its own: any app that registers it on the device
+)
+
+// Reach returns who can receive the answer.
+func (r Request) Reach() Reach {
+	switch scheme, _, _ := strings.Cut(r.RedirectURI, ":"); scheme {
+	case "https":
+		return ReachHost
+	case "http":
+		return ReachDevice
+	}
+	return ReachApp
+}
+
+// Host returns where the browser will be sent, in words for people: a host, or the scheme of an app.
+func (r Request) Host() string {
+	if u, err := url.Parse(r.RedirectURI); err == nil && u.Host != "" {
+		return u.Host
+	}
+	scheme, _, _ := strings.Cut(r.RedirectURI, ":")
+	return scheme
+}
+
 // parameters of a request that are carried on.
 var carried = []string{"client_id", "code_challenge", "code_challenge_method", "login_hint", "max_age", "nonce", "prompt",
 	"redirect_uri", "resource", "response_mode", "response_type", "scope", "state", subjectParameter, "ui_locales"}

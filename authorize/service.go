@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
@@ -52,6 +53,7 @@ type Next struct {
 	Answer Answer              // for StepCode and StepError
 	User   identity.SignedIn   // for StepConsent; for StepSignIn the one who must sign in again, if known
 	Users  []identity.SignedIn // for StepChoose
+	Now    time.Time           // by the store's clock
 	Seen   string              // for pages: goes with the request
 }
 
@@ -68,7 +70,7 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 	if err != nil {
 		return Next{}, err
 	}
-	next := Next{Step: decided.step, User: decided.user}
+	next := Next{Step: decided.step, User: decided.user, Now: now}
 	switch decided.step {
 	case StepCode:
 		code, err := newCode(s.keys.Current(), r, decided.user, now)

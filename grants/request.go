@@ -1,9 +1,6 @@
 package grants
 
 import (
-	"strings"
-	"unicode"
-
 	"github.com/go-oauth2/oauth2/v4"
 
 	"github.com/lingpai/lingpai/clients"
@@ -42,31 +39,14 @@ func (r request) signIn() signin.Request {
 	}
 }
 
-const maxDeviceLength = 128
-
 // newRequest reads the parts of a request that are common to all grants.
 func newRequest(tgr *oauth2.TokenGenerateRequest) (request, error) {
 	r := request{
 		Address:    tgr.Request.RemoteAddr,
-		Device:     deviceLabel(tgr.Request.UserAgent()),
+		Device:     signin.DeviceLabel(tgr.Request.UserAgent()),
 		Parameters: oauth.Parameters(tgr.Request.PostForm),
 	}
 	var err error
 	r.Key, err = idempotency.Key(tgr.Request.Header.Values(idempotency.Header))
 	return r, err
-}
-
-// deviceLabel returns the printable part of a User-Agent, at most 128 bytes, by which users recognize a device.
-func deviceLabel(userAgent string) string {
-	label := strings.ToValidUTF8(userAgent, "")
-	label = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, label)
-	if len(label) > maxDeviceLength {
-		label = strings.ToValidUTF8(label[:maxDeviceLength], "")
-	}
-	return label
 }

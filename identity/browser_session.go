@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -31,6 +32,9 @@ type SignedIn struct {
 	BrowserSession
 	User User
 }
+
+// Name returns how the user is called on pages.
+func (s SignedIn) Name() string { return cmp.Or(s.User.Username, s.UserID) }
 
 // BrowserSessions stores browser sessions. As for Sessions, only the store's clock decides whether one is valid.
 type BrowserSessions interface {

@@ -1,0 +1,219 @@
+package browser
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/authorize"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/provider/bounds"
+	"github.com/lingpai/lingpai/provider/pages"
+)
+
+// Config configures a Handler. All fields are required.
+type Config struct {
+	Issuer      string
+	Authorize   *authorize.Service
+	Pages       *pages.Pages
+	SessionLife time.Duration // of a browser session, at most
+	Logger      *slog.Logger
+}
+
+// Handler serves the authorization endpoint and its pages. Each method is one endpoint.
+type Handler struct {
+	path      string // of the issuer
+	authorize *authorize.Service
+	pages     *pages.Pages
+	cookie    cookie
+	foreign   *http.CrossOriginProtection
+	logger    *slog.Logger
+}
+
+// New returns a Handler. It returns an error if the issuer is not a URL.
+func New(c Config) (*Handler, error) {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	foreign := http.NewCrossOriginProtection()
+	if err := foreign.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
+		return nil, err
+	}
+	return &Handler{path: issuer.Path, authorize: c.Authorize, pages: c.Pages, foreign: foreign,
+		cookie: newCookie(c.Issuer, c.SessionLife), logger: c.Logger}, nil
+}
+
+// Paths of the pages, below the issuer's.
+const (
+	AuthorizePath     = "/authorize"
+	SignInPath        = "/sign-in"
+	ChooseAccountPath = "/choose-account"
+	ConsentPath       = "/consent"
+	SignOutPath       = "/sign-out"
+)
+
+// Parameters of pages, beside those of the request that they carry on.
+const (
+	toParameter      = "to"   // what the page leads to
+	seenParameter    = "seen" // what the browser has done for the request
+	anotherParameter = "another_account"
+	toAuthorize      = "authorize"
+)
+
+// visit is a request of a browser for a page, or with its form.
+type visit struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	request authorize.Request
+	browser authorize.Browser
+	seen    string
+	form    url.Values // nil for GET
+}
+
+// visit reads what a page carries on. It answers the request itself, and returns false, if that is not a valid
+// authorization request, or if the form was not posted by a page of this server in a browser with a cookie.
+func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
+	v := visit{w: w, r: r, browser: h.cookie.read(r)}
+	query := r.URL.Query()
+	if r.Method == http.MethodPost {
+		if err := h.foreign.Check(r); err != nil {
+			h.show(v, http.StatusForbidden, pages.Error{Kind: pages.ForeignForm})
+			return v, false
+		}
+		if v.form = postedForm(r); v.form == nil {
+			h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.InvalidRequest})
+			return v, false
+		}
+		if !v.browser.Known() {
+			h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.CookiesBlocked})
+			return v, false
+		}
+	}
+	if query.Get(toParameter) != toAuthorize {
+		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
+		return v, false
+	}
+	v.seen = query.Get(seenParameter)
+	for _, own := range []string{toParameter, seenParameter, anotherParameter} {
+		query.Del(own)
+	}
+	var err error
+	if v.request, err = h.authorize.Read(r.Context(), query); err != nil {
+		h.refuse(v, err)
+		return v, false
+	}
+	return v, true
+}
+
+// postedForm returns the form in a request's body, or nil if it is not one.
+func postedForm(r *http.Request) url.Values {
+	body, ok := r.Body.(*bounds.Body)
+	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !ok || !strings.EqualFold(strings.TrimSpace(mediaType), "application/x-www-form-urlencoded") {
+		return nil
+	}
+	form, err := url.ParseQuery(string(body.Take()))
+	if err != nil {
+		return nil
+	}
+	return form
+}
+
+// url returns the URL of a page that carries the request on.
+func (h *Handler) url(v visit, page, seen string) string {
+	query := v.request.Query()
+	if page != AuthorizePath {
+		query = toParameter + "=" + toAuthorize + "&" + query
+	}
+	if seen != "" {
+		query += "&" + seenParameter + "=" + seen
+	}
+	return h.path + page + "?" + query
+}
+
+// form returns the form of a page, which is posted to the page itself.
+func (h *Handler) form(v visit, page string, hidden ...pages.Field) pages.Form {
+	return pages.Form{Action: h.url(v, page, v.seen), Hidden: hidden}
+}
+
+func (h *Handler) show(v visit, status int, page pages.Page) {
+	if failure, ok := page.(pages.Error); ok {
+		failure.RequestID = identity.ActorFrom(v.r.Context()).RequestID
+		page = failure
+	}
+	h.pages.Render(v.w, v.r, status, page)
+}
+
+// sendOn leads back to /authorize after a form.
+func (h *Handler) sendOn(v visit, seen string) {
+	h.show(v, http.StatusOK, pages.SentOn{URL: h.url(v, AuthorizePath, seen)})
+}
+
+// answer sends the browser to the client.
+func (h *Handler) answer(v visit, answer authorize.Answer) {
+	switch {
+	case answer.FormPost:
+		page := pages.FormPost{Form: pages.Form{Action: answer.RedirectURI}, Destination: v.request.Host()}
+		for name := range answer.Parameters {
+			page.Form.Hidden = append(page.Form.Hidden, pages.Field{Name: name, Value: answer.Parameters.Get(name)})
+		}
+		h.show(v, http.StatusOK, page)
+	case v.form != nil: // Chromium applies form-action to every redirect after a form
+		h.show(v, http.StatusOK, pages.SentOn{URL: answer.URL()})
+	default:
+		v.w.Header().Set("Cache-Control", "no-store")
+		v.w.Header().Set("Referrer-Policy", "no-referrer")
+		http.Redirect(v.w, v.r, answer.URL(), http.StatusSeeOther)
+	}
+}
+
+// refuse answers a request that cannot be granted. An error goes to the client only if its redirect URI is proved. If
+// nobody has signed in yet, it goes there by itself only at the operator's own clients: otherwise anybody could register
+// a client in order to have this server send people to a page of theirs (RFC 9700 §4.11.2).
+func (h *Handler) refuse(v visit, err error) {
+	failure, ok := errors.AsType[*oauth.Error](err)
+	if !ok {
+		failure = &oauth.Error{Code: oauth.ServerError, Cause: err}
+	}
+	h.logger.InfoContext(v.r.Context(), "authorization request refused", "error", failure.Code.Error(),
+		"description", failure.Description, "cause", failure.Cause, "client", v.request.Client.ID)
+	status, page := failure.Code.Status(), pages.Error{Kind: kindOf(failure), Detail: failure.Description,
+		Wait: failure.RetryAfter}
+	if v.request.Proved() {
+		answer := h.authorize.Refuse(v.request, failure)
+		mayRetry := failure.Code == oauth.TemporarilyUnavailable || failure.Code == oauth.ServerError
+		if v.request.Silent() || !mayRetry && v.request.Client.FirstParty {
+			h.answer(v, answer)
+			return
+		}
+		page.Client, page.Destination = v.request.Client.Name, v.request.Host()
+		if !answer.FormPost {
+			page.Return = answer.URL()
+		}
+	}
+	h.show(v, status, page)
+}
+
+// kindOf returns the words for an error.
+func kindOf(failure *oauth.Error) pages.ErrorKind {
+	switch failure.Code {
+	case oauth.InvalidClient:
+		return pages.UnknownClient
+	case oauth.UnauthorizedClient, oauth.InvalidScope, oauth.InvalidTarget, oauth.AccessDenied:
+		return pages.Refused
+	case oauth.TooManyRequests:
+		return pages.TooManyRequests
+	case oauth.TemporarilyUnavailable:
+		return pages.Unavailable
+	case oauth.ServerError:
+		return pages.Internal
+	case oauth.LoginRequired:
+		return pages.Expired
+	}
+	return pages.InvalidRequest
+}
