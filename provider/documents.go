@@ -9,12 +9,14 @@ import (
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/provider/browser"
+	"github.com/lingpai/lingpai/provider/pages"
 )
 
-// metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It lists only what is implemented: there is no
-// authorization endpoint, so none is named and there are no response types.
+// metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It lists only what is implemented.
 type metadata struct {
 	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
 	TokenEndpoint         string   `json:"token_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
@@ -22,7 +24,12 @@ type metadata struct {
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	RevocationListURI     string   `json:"revocation_list_uri"` // an extension: see docs/revocation-list.md
 	GrantTypes            []string `json:"grant_types_supported"`
-	ResponseTypes         []string `json:"response_types_supported"` // required, so present although empty
+	ResponseTypes         []string `json:"response_types_supported"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	ChallengeMethods      []string `json:"code_challenge_methods_supported"`               // RFC 7636
+	IssuerInResponse      bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
+	Prompts               []string `json:"prompt_values_supported"`
+	Locales               []string `json:"ui_locales_supported"`
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
 	// the default is client_secret_basic
 	RevocationAuth       []string `json:"revocation_endpoint_auth_methods_supported"`
@@ -43,6 +50,7 @@ func metadataJSON(issuer string) []byte {
 	anyClient := append([]string{"none"}, withSecret...)
 	body, _ := json.Marshal(metadata{
 		Issuer:                issuer,
+		AuthorizationEndpoint: issuer + browser.AuthorizePath,
 		TokenEndpoint:         issuer + "/token",
 		JWKSURI:               issuer + "/.well-known/jwks.json",
 		UserinfoEndpoint:      issuer + "/userinfo",
@@ -50,14 +58,19 @@ func metadataJSON(issuer string) []byte {
 		IntrospectionEndpoint: issuer + "/introspect",
 		RevocationListURI:     issuer + "/revocations",
 		GrantTypes:            grants.Types(),
-		ResponseTypes:         []string{},
+		ResponseTypes:         []string{"code"},
+		ResponseModes:         []string{"query", "form_post"},
+		ChallengeMethods:      []string{"S256"},
+		IssuerInResponse:      true,
+		Prompts:               []string{"none", "login", "consent", "select_account"},
+		Locales:               pages.Languages(),
 		TokenAuth:             anyClient,
 		RevocationAuth:        anyClient,
 		IntrospectionAuth:     withSecret,
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgorithms:     []string{"RS256"},
 		Scopes:                oauth.Scopes(),
-		Claims: []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "is_new_user",
+		Claims: []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "nonce", "is_new_user",
 			"preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at", "email",
 			"email_verified",
 			"phone_number", "phone_number_verified", "phone_number_seen_at"},

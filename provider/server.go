@@ -14,9 +14,12 @@ import (
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/authorize"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/provider/bounds"
+	"github.com/lingpai/lingpai/provider/browser"
+	"github.com/lingpai/lingpai/provider/pages"
 )
 
 // Config configures a provider. All fields are required unless their comment names a default.
@@ -25,14 +28,18 @@ type Config struct {
 	Clients    *clients.Registry
 	Grants     *grants.Manager
 	Access     *access.Service
+	Authorize  *authorize.Service
+	Pages      *pages.Pages
 	WechatData *wechatdata.Service
 	AppTokens  *wechatdata.AppTokens
 	Accounts   *accounts.Accounts
-	KeySet     func() (jwks []byte, etag string)
-	KeySetAge  time.Duration // how long the key set may be cached; 0: 5 minutes
-	Ready      func(context.Context) []ReadyCheck
-	Observe    func(route string, next http.Handler) http.Handler // counts responses; nil: no metrics
-	Bodies     *bounds.Bodies                                     // the bound on request bodies in memory
+	// the longest lifetime of a browser session
+	BrowserSessionLife time.Duration
+	KeySet             func() (jwks []byte, etag string)
+	KeySetAge          time.Duration // how long the key set may be cached; 0: 5 minutes
+	Ready              func(context.Context) []ReadyCheck
+	Observe            func(route string, next http.Handler) http.Handler // counts responses; nil: no metrics
+	Bodies             *bounds.Bodies                                     // the bound on request bodies in memory
 	// the limit on concurrent quick requests; 0: 512 for each processor
 	InFlight int
 	// the proxies whose X-Forwarded-For is trusted; empty: none
@@ -51,8 +58,14 @@ func New(c Config) (http.Handler, error) {
 	router := router{origin: clients.CanonicalOrigin(issuer.Scheme + "://" + issuer.Host), clients: c.Clients,
 		slots: slots, bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
+	pages, err := browser.New(browser.Config{Issuer: c.Issuer, Authorize: c.Authorize, Pages: c.Pages,
+		SessionLife: c.BrowserSessionLife, Logger: c.Logger})
+	if err != nil {
+		return nil, err
+	}
 	rows := slices.Concat(
 		c.routes(issuer.Path, slots, errs),
+		browserRoutes(issuer.Path, pages),
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
 		account.routes(issuer.Path+"/account/v1"),
 	)
@@ -97,6 +110,30 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 		rows = append(rows,
 			route{"healthz", nil, below + "/healthz", corsNone, slotNone, 0, http.HandlerFunc(serveHealth)},
 			route{"readyz", nil, below + "/readyz", corsNone, slotNone, 0, &readyEndpoint{check: c.Ready}})
+	}
+	return rows
+}
+
+// browserRoutes returns the routes of the authorization endpoint and its pages.
+func browserRoutes(path string, h *browser.Handler) []route {
+	rows := []route{
+		{"authorize", readMethods, path + browser.AuthorizePath, corsNone, slotQuick, 0, http.HandlerFunc(h.Authorize)},
+		{"authorize", postMethod, path + browser.AuthorizePath, corsNone, slotQuick, tokenBody,
+			http.HandlerFunc(h.Authorize)},
+	}
+	for _, page := range []struct {
+		name, path string
+		post       slotKind
+		handler    http.HandlerFunc
+	}{
+		{"sign_in", browser.SignInPath, slotWaiting, h.SignIn},
+		{"choose_account", browser.ChooseAccountPath, slotQuick, h.ChooseAccount},
+		{"consent", browser.ConsentPath, slotQuick, h.Consent},
+		{"sign_out", browser.SignOutPath, slotQuick, h.SignOut},
+	} {
+		rows = append(rows,
+			route{page.name, readMethods, path + page.path, corsNone, slotQuick, 0, page.handler},
+			route{page.name, postMethod, path + page.path, corsNone, page.post, fieldsBody, page.handler})
 	}
 	return rows
 }

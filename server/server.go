@@ -59,6 +59,8 @@ type Stores struct {
 	Deletions identity.Deletions
 	Profiles  identity.Profiles
 	Sessions  identity.Sessions
+	Browsers  identity.BrowserSessions
+	Consents  identity.Consents
 	Events    identity.Events
 	Keys      keys.Store
 	// CheckDatabase returns an error if the database does not answer, does not have the required schema or cannot be
@@ -76,6 +78,7 @@ func StoresOf(database *sql.DB) Stores {
 		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(),
 		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
+		Browsers: database.BrowserSessions(), Consents: database.Consents(),
 		Keys: database.Keys(), CheckDatabase: checkOf(database), Clock: database.Clock,
 		ClosedApps: database.Apps().Closed,
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/authorize"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/idempotency"
@@ -98,6 +99,7 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 // services are the services that only the handler needs; Server has the others.
 type services struct {
 	clients    *clients.Registry
+	authorize  *authorize.Service
 	wechatData *wechatdata.Service
 	appTokens  *wechatdata.AppTokens
 }
@@ -163,7 +165,19 @@ func (w wiring) wire() services {
 		w.config.Accounts(&accountsConfig)
 	}
 	w.server.Accounts = accounts.New(accountsConfig)
-	return services{registry, wechatData, wechatdata.NewAppTokens(wechatDataConfig)}
+	return services{registry, w.authorize(registry, signIn, issuer), wechatData,
+		wechatdata.NewAppTokens(wechatDataConfig)}
+}
+
+// authorize returns the service for authorization requests.
+func (w wiring) authorize(registry *clients.Registry, signIn *signin.Service, issuer *tokens.Issuer,
+) *authorize.Service {
+	s := w.config.Settings
+	return authorize.New(authorize.Config{
+		Issuer: s.Issuer, Clients: registry, SignIn: signIn, Browsers: w.config.Stores.Browsers,
+		Consents: w.config.Stores.Consents, Tokens: issuer, Keys: w.config.Keys,
+		Lifetimes: identity.Lifetimes{Idle: s.BrowserIdle, Absolute: s.BrowserAbsolute}, Logger: w.config.Logger,
+	})
 }
 
 // bound bounds connections and request bodies.
@@ -203,6 +217,7 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	}
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
+		Authorize: s.authorize, BrowserSessionLife: w.config.Settings.BrowserAbsolute,
 		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
 		Ready: w.server.readyUntilStopped(ready), Observe: observe, Bodies: w.server.bodies,

@@ -42,6 +42,8 @@ type Settings struct {
 	RefuseAhead                         bool
 	SessionIdle                         time.Duration
 	SessionAbsolute                     time.Duration
+	BrowserIdle                         time.Duration // of browser sessions; the next one, too
+	BrowserAbsolute                     time.Duration
 	SessionLimit                        int
 	AddressAttempts                     int
 	LimitOverrides                      map[limits.Name]limits.Rate

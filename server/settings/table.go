@@ -118,6 +118,15 @@ func sessionSettings() []setting {
 		{key: "session.absolute", fallback: "2160h", usage: "every session ends after this long, 1s to 87600h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionAbsolute }, time.Second,
 				clients.MaxAbsoluteTTL)},
+		{key: "browser.session_idle", fallback: "168h",
+			usage: "a browser in which nobody has signed in to a client for this long asks for the password again, " +
+				"1m to 8760h",
+			parse: duration(func(c *Settings) *time.Duration { return &c.BrowserIdle }, time.Minute,
+				clients.MaxIdleTTL)},
+		{key: "browser.session_absolute", fallback: "720h",
+			usage: "a browser asks for the password again after this long in any case, 1m to 8760h",
+			parse: duration(func(c *Settings) *time.Duration { return &c.BrowserAbsolute }, time.Minute,
+				clients.MaxIdleTTL)},
 		{key: "session.limit", fallback: "20",
 			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
 				"the least recently used ones end",
