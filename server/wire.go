@@ -21,6 +21,7 @@ import (
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/provider/bounds"
+	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/server/telemetry"
 	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/memory"
@@ -215,10 +216,14 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	if w.config.Settings.MetricsAddr != "" {
 		observe = w.server.metrics.Observe
 	}
+	rendered, err := pages.New(w.config.Settings.Issuer, w.config.Settings.Pages)
+	if err != nil {
+		return nil, err
+	}
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
 		Authorize: s.authorize, BrowserSessionLife: w.config.Settings.BrowserAbsolute,
-		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
+		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts, Pages: rendered,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
 		Ready: w.server.readyUntilStopped(ready), Observe: observe, Bodies: w.server.bodies,
 		InFlight: w.config.InFlight, TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,

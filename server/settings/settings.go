@@ -12,6 +12,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
+	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/storage/sql/pgurl"
 )
 
@@ -51,6 +52,7 @@ type Settings struct {
 	MetricsAddr                         string
 	LogLevel                            slog.Level
 	LogFormat                           string
+	Pages                               pages.Theme
 
 	Files []File // that the settings were read from
 }

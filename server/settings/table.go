@@ -12,7 +12,7 @@ import (
 // table returns all settings, in the order of the documentation.
 func table() []setting {
 	return slices.Concat(serverSettings(), storageSettings(), platformSettings(), accountSettings(),
-		tokenSettings(), sessionSettings(), observationSettings())
+		tokenSettings(), sessionSettings(), pageSettings(), observationSettings())
 }
 
 func serverSettings() []setting {

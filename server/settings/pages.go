@@ -1,0 +1,98 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/lingpai/lingpai/provider/pages"
+)
+
+// pageSettings are the settings of the pages that people see in a browser.
+func pageSettings() []setting {
+	const colors = "separated by commas, such as accent=#%s: background, surface, text, muted, line, accent, " +
+		"accent-text and error, each #rrggbb; text must have a contrast of 4.5 to what it is on, and lines one of 3"
+	return []setting{
+		{key: "pages.name", usage: "name of the service on its pages, up to 40 characters without @; empty: the " +
+			"host of server.issuer", parse: parsePagesName},
+		{key: "pages.logo", usage: "path of an SVG or PNG file of at most 20 KiB, read at the start; empty: no logo",
+			parse: parseLogo},
+		{key: "pages.language", fallback: pages.Languages()[0],
+			usage: "zh-CN or en: the language of pages for browsers that ask for neither", parse: parseLanguage},
+		{key: "pages.colors", usage: "colors of the pages that differ from the default, " +
+			fmt.Sprintf(colors, "0d6b4f"), parse: parseColors(pages.LightColors,
+			func(c *Settings) *pages.Colors { return &c.Pages.Light })},
+		{key: "pages.dark_colors", usage: "the same for browsers that prefer dark pages",
+			parse: parseColors(pages.DarkColors, func(c *Settings) *pages.Colors { return &c.Pages.Dark })},
+		{key: "pages.terms_url", usage: "https URL of the terms of service; empty: no link",
+			parse: link(func(c *Settings) *string { return &c.Pages.TermsURL })},
+		{key: "pages.privacy_url", usage: "https URL of the privacy policy; empty: no link",
+			parse: link(func(c *Settings) *string { return &c.Pages.PrivacyURL })},
+		{key: "pages.terms_version", fallback: "1", usage: "version of both texts, which is kept with each consent: " +
+			"1 to 32 letters, digits and ._-", parse: parseTermsVersion},
+	}
+}
+
+func parsePagesName(c *Settings, value string) error {
+	c.Pages.Name = value
+	if utf8.RuneCountInString(value) > pages.MaxThemeName || value != strings.TrimSpace(value) ||
+		strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) || r == '@' }) {
+		return errors.New("not a name")
+	}
+	return nil
+}
+
+func parseLogo(c *Settings, path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return errors.Unwrap(err) // without the path, see setting.read
+	}
+	defer file.Close()
+	if c.Pages.Logo, err = io.ReadAll(io.LimitReader(file, pages.MaxLogo+1)); err != nil {
+		return errors.Unwrap(err)
+	}
+	return pages.CheckLogo(c.Pages.Logo)
+}
+
+func parseLanguage(c *Settings, value string) error {
+	c.Pages.Language = value
+	if !slices.Contains(pages.Languages(), value) {
+		return errors.New("neither zh-CN nor en")
+	}
+	return nil
+}
+
+func parseColors(with func(changes string) (pages.Colors, error), field func(*Settings) *pages.Colors) func(*Settings,
+	string) error {
+	return func(c *Settings, value string) (err error) {
+		*field(c), err = with(value)
+		return err
+	}
+}
+
+func link(field func(*Settings) *string) func(*Settings, string) error {
+	return func(c *Settings, value string) error {
+		*field(c) = value
+		if value == "" {
+			return nil
+		}
+		return pages.CheckLink(value)
+	}
+}
+
+func parseTermsVersion(c *Settings, value string) error {
+	c.Pages.TermsVersion = value
+	if !regexp.MustCompile(`^[A-Za-z0-9._-]{1,32}$`).MatchString(value) {
+		return errors.New("not a version")
+	}
+	return nil
+}
