@@ -75,6 +75,7 @@ var table = []rule{
 	{"test/sdk", nil, pure},
 	{"test/gateways", nil, pure},
 	{"test/migrate", nil, pure},
+	{"test/browser", nil, pure},
 	{"deploy", nil, nil},
 	{"docs", nil, pure},
 }

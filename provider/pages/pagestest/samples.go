@@ -39,7 +39,7 @@ func Samples(client, user string) []Sample {
 		{"consent", consent}, {"consent-loopback", loopback}, {"consent-scheme", scheme},
 		{"sign-out", pages.SignOut{Form: form, Users: []string{user, "li.na"}, Stay: "/account"}},
 		{"signed-out", pages.SignedOut{Client: client, Return: "https://shop.example.com/"}},
-		{"sent-on", pages.SentOn{URL: "/authorize?client_id=shop&state=a;b'c"}},
+		{"sent-on", pages.SentOn{URL: "/authorize?client_id=shop&state=a%3Bb'c"}},
 		{"form-post", pages.FormPost{Form: pages.Form{Action: "/callback",
 			Hidden: []pages.Field{{Name: "state", Value: client}}}, Destination: "shop.example.com"}},
 	}

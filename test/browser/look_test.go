@@ -1,0 +1,83 @@
+package browser_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/provider/pages/pagestest"
+	"github.com/lingpai/lingpai/test/harness"
+)
+
+var (
+	update = flag.Bool("update", false, "write the pictures of docs/pages")
+	shots  = flag.String("shots", "", "a folder to write pictures of all pages to")
+)
+
+// inDocs are the pictures of docs/pages.
+var inDocs = map[string]bool{
+	"sign-in-phone-light.png": true, "sign-in-phone-dark.png": true, "sign-in-desktop-light.png": true,
+	"choose-account-phone-light.png": true, "consent-phone-light.png": true, "consent-loopback-phone-dark.png": true,
+}
+
+// maxPicture is the size limit of a picture in docs/pages in bytes.
+const maxPicture = 60 << 10
+
+// testAccessible looks at all pages, light and dark and in both languages. axe-core finds no serious violation of WCAG
+// 2.1 AA on a phone, and nothing is wider than the screen there or on a desktop.
+func testAccessible(t *testing.T, browser context.Context) {
+	modules, err := harness.NodeModules(t, harness.Path("test/browser/testdata"))
+	if err != nil {
+		harness.Skip(t, err.Error())
+	}
+	axe := harness.Text(t, filepath.Join(modules, "node_modules", "axe-core", "axe.min.js"))
+	site := newSite(t)
+	for _, look := range []look{phoneLight, phoneDark, deskLight, deskDark} {
+		ctx := tab(t, browser)
+		require.NoError(t, chromedp.Do(ctx, as(look)))
+		for _, sample := range pagestest.Samples("", "") {
+			at := sample.Name + "-" + look.name
+			require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.URL+"/still/"+sample.Name)), at)
+			picture(t, ctx, at+".png")
+			wide, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("document.documentElement.scrollWidth > innerWidth"))
+			require.NoError(t, err, at)
+			require.False(t, wide, at)
+			if look.width < 400 {
+				found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](axe+violations, chromedp.EvalAwaitPromise))
+				require.NoError(t, err, at)
+				require.Empty(t, found, at)
+			}
+		}
+	}
+}
+
+// violations runs axe-core, and returns what it finds.
+const violations = `;axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']}).then(result => result.violations
+	.filter(v => v.impact === 'serious' || v.impact === 'critical')
+	.map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary)))`
+
+// picture writes a picture of a page where a flag wants one. It requires that those of docs/pages are there, and small.
+func picture(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	docs := harness.Path("docs/pages/" + name)
+	if *shots != "" || *update && inDocs[name] {
+		taken, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+		require.NoError(t, err, name)
+		if *shots != "" {
+			require.NoError(t, os.WriteFile(filepath.Join(*shots, name), taken, 0o600))
+		}
+		if *update && inDocs[name] {
+			require.NoError(t, os.WriteFile(docs, taken, 0o600))
+		}
+	}
+	if inDocs[name] {
+		info, err := os.Stat(docs)
+		require.NoError(t, err, "write it: go test ./test/browser -update")
+		require.LessOrEqual(t, info.Size(), int64(maxPicture), name)
+	}
+}

@@ -1,0 +1,178 @@
+package browser_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/provider/pages"
+	"github.com/lingpai/lingpai/provider/pages/pagestest"
+	"github.com/lingpai/lingpai/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// TestPages runs the tests of this package in one browser.
+func TestPages(t *testing.T) {
+	browser := start(t)
+	for name, test := range map[string]func(t *testing.T, browser context.Context){
+		"Accessible": testAccessible, "Keyboard": testKeyboard, "WithoutJavaScript": testWithoutJavaScript,
+		"LeadingOut": testLeadingOut,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, browser)
+		})
+	}
+}
+
+// slow is how long a test may use a tab on a busy machine.
+const slow = 2 * time.Minute
+
+// start starts a browser until the test ends.
+func start(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		harness.Skip(t, "chromium is not installed (Debian's packages: chromium, fonts-noto-cjk)")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
+		chromedp.NoSandbox, // it needs a user who is not root
+		chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(time.Minute))
+	allocator, endAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(endAllocator)
+	ctx, end := chromedp.NewContext(allocator)
+	t.Cleanup(end)
+	require.NoError(t, chromedp.Do(ctx))
+	return ctx
+}
+
+// tab opens another tab in a browser.
+func tab(t *testing.T, browser context.Context) context.Context {
+	t.Helper()
+	ctx, end := chromedp.NewContext(browser)
+	t.Cleanup(end)
+	ctx, cancel := context.WithTimeout(ctx, slow)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// site is a server of the samples, each at its name, and of their assets. Below /still/ are those that lead on, without
+// what makes them.
+type site struct {
+	*httptest.Server
+	*http.ServeMux
+	*pages.Pages
+}
+
+// newSite starts a server until the test ends.
+func newSite(t *testing.T) site {
+	t.Helper()
+	mux := http.NewServeMux()
+	s := site{Server: httptest.NewServer(mux), ServeMux: mux}
+	t.Cleanup(s.Close)
+	var err error
+	s.Pages, err = pages.New(s.URL, theme(t))
+	require.NoError(t, err)
+	mux.HandleFunc(pages.AssetPattern, s.ServeAsset)
+	for _, sample := range pagestest.Samples("示例商城 Example Shop", "wang.fang") {
+		mux.HandleFunc("GET /"+sample.Name, s.page(sample.Page))
+		mux.HandleFunc("GET /still/"+sample.Name, func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			s.Render(answer, r, http.StatusOK, sample.Page)
+			_, _ = w.Write(leading.ReplaceAll(answer.Body.Bytes(), nil))
+		})
+	}
+	return s
+}
+
+// leading is what makes a page lead on.
+var leading = regexp.MustCompile(`<meta http-equiv="refresh"[^>]*>|<script.*</script>`)
+
+// page returns a handler that answers with a page.
+func (s site) page(page pages.Page) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { s.Render(w, r, http.StatusOK, page) }
+}
+
+// theme returns a theme with everything that a theme can have.
+func theme(t *testing.T) pages.Theme {
+	t.Helper()
+	light, err := pages.LightColors("")
+	require.NoError(t, err)
+	dark, err := pages.DarkColors("")
+	require.NoError(t, err)
+	return pages.Theme{Name: "Lingpai", Language: "zh-CN", Light: light, Dark: dark,
+		TermsURL: "https://www.example.com/terms", PrivacyURL: "https://www.example.com/privacy",
+		Logo: []byte(harness.Document(t, "test/browser/testdata/logo.svg"))}
+}
+
+// requests are those that a handler got, with their forms.
+type requests chan *http.Request
+
+// keep is a handler that keeps each request, and answers it with a page that next waits for.
+func (r requests) keep(w http.ResponseWriter, request *http.Request) {
+	_ = request.ParseForm()
+	r <- request
+	w.Header().Set("Content-Type", "text/html")
+	_, _ = io.WriteString(w, `<p id="arrived">arrived</p>`)
+}
+
+// next returns the next request, when a tab shows the answer.
+func (r requests) next(t *testing.T, tab context.Context) *http.Request {
+	t.Helper()
+	select {
+	case request := <-r:
+		require.NoError(t, chromedp.Do(tab, chromedp.WaitReady(chromedp.CSS("#arrived"))))
+		return request
+	case <-tab.Done():
+		require.Fail(t, "there was no request")
+		return nil
+	}
+}
+
+// look is a way to look at a page.
+type look struct {
+	name          string
+	width, height int64
+	dark          bool
+	language      string
+}
+
+var (
+	phoneLight = look{"phone-light", 360, 740, false, "zh-CN"}
+	phoneDark  = look{"phone-dark", 360, 740, true, "en"}
+	deskLight  = look{"desktop-light", 1280, 800, false, "en"}
+	deskDark   = look{"desktop-dark", 1280, 800, true, "zh-CN"}
+)
+
+// as makes a tab look at pages in a way.
+func as(l look) chromedp.Action[chromedp.Void] {
+	scheme := "light"
+	if l.dark {
+		scheme = "dark"
+	}
+	return chromedp.Steps(
+		chromedp.EmulateViewport(l.width, l.height),
+		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			if _, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			}); err != nil {
+				return err
+			}
+			_, err := cdp.Call(ctx, t, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
+				Headers: network.Headers{"Accept-Language": l.language}})
+			return err
+		}),
+	)
+}
