@@ -77,7 +77,8 @@ func TestNamesAreShown(t *testing.T) {
 func TestHostileLinks(t *testing.T) {
 	t.Parallel()
 	p := newPages(t, newTheme(t))
-	for _, script := range []string{"javascript:alert(1)", " JaVaScRiPt:alert(1)", "data:text/html,<p>1</p>"} {
+	for _, script := range []string{"javascript:alert(1)", " JaVaScRiPt:alert(1)", "data:text/html,<p>1</p>",
+		"java\tscript:alert(1)//com.example:"} {
 		form := pages.Form{Action: script}
 		for _, page := range []pages.Page{
 			pages.SignIn{Form: form, OtherAccount: script, Ways: []pages.Way{{URL: script}}},
@@ -93,10 +94,33 @@ func TestHostileLinks(t *testing.T) {
 	for _, to := range []string{`/a?b="><script>`, `/a?b=';url=https://evil.example`, "/a?b=c d\n;url=//evil.example"} {
 		document := parsed(t, render(p, "en", pages.SentOn{URL: to}))
 		require.Empty(t, elements(document, "script"))
-		for _, meta := range elements(document, "meta") {
-			if attribute(meta, "http-equiv") == "refresh" { // a browser reads all that follows as one URL
-				require.True(t, strings.HasPrefix(attribute(meta, "content"), "0;url=/a?b="))
-			}
+		require.True(t, strings.HasPrefix(refresh(document), "0;url=/a?b=")) // browsers read all of it as one URL
+	}
+}
+
+// TestLinksToApps: a client may be an app with a scheme of its own.
+func TestLinksToApps(t *testing.T) {
+	t.Parallel()
+	p := newPages(t, newTheme(t))
+	const to = `com.example.shop:/callback?code=1&state="><script>`
+	for _, page := range []pages.Page{pages.SentOn{URL: to}, pages.SignedOut{Return: to},
+		pages.Error{Kind: pages.Refused, Return: to}} {
+		document := parsed(t, render(p, "en", page))
+		require.Empty(t, elements(document, "script"))
+		require.Equal(t, "com.example.shop:/callback?code=1&state=%22%3e%3cscript%3e",
+			attribute(elements(elements(document, "main")[0], "a")[0], "href"))
+		if _, sends := page.(pages.SentOn); sends {
+			require.Equal(t, "0;url="+to, refresh(document))
 		}
 	}
+}
+
+// refresh returns where a page sends the browser, after how many seconds.
+func refresh(document *html.Node) string {
+	for _, meta := range elements(document, "meta") {
+		if attribute(meta, "http-equiv") == "refresh" {
+			return attribute(meta, "content")
+		}
+	}
+	return ""
 }

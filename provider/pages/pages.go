@@ -51,7 +51,7 @@ func (p *Pages) TermsVersion() string {
 // parse returns the templates by name, with words.
 func parse(w words) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{"say": w.say, "count": w.count, "minutes": w.minutes, "ago": w.ago, "scope": w.scope,
-		"has": w.has, "shown": shown}
+		"has": w.has, "shown": shown, "link": link}
 	base, err := template.New(layout).Funcs(funcs).ParseFS(templateFiles, "templates/"+layout)
 	if err != nil {
 		return nil, err

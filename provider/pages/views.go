@@ -95,8 +95,8 @@ type SignedOut struct {
 	Return string // its URL; "": no link
 }
 
-// SentOn sends the browser to a URL of this server. After a form it takes the place of a redirect, which Chromium
-// blocks when a later one leads to another site than form-action allows.
+// SentOn sends the browser to a URL of this server or of a client. After a form it takes the place of a redirect, which
+// Chromium blocks if it, or a later one, leads to another site than form-action allows.
 type SentOn struct{ URL string }
 
 // FormPost posts the parameters of an authorization response to a client (OAuth 2.0 Form Post Response Mode).
