@@ -2,9 +2,9 @@ package oauth
 
 // Grant types, as in "grant_type" and in a client's record.
 const (
+	GrantAuthorizationCode = "authorization_code" // RFC 6749 §4.1
 	GrantWechatCode        = "wechat_code"
 	GrantQQCode            = "qq_code"
-	GrantAuthorizationCode = "authorization_code" // RFC 6749 §4.1
 	GrantPassword          = "password"           // RFC 6749 §4.3
 	GrantRefreshToken      = "refresh_token"      // RFC 6749 §6
 	GrantClientCredentials = "client_credentials" // RFC 6749 §4.4
@@ -15,5 +15,6 @@ const (
 
 // GrantTypes lists the grant types that a client's record may have.
 func GrantTypes() []string {
-	return []string{GrantWechatCode, GrantQQCode, GrantPassword, GrantRefreshToken, GrantClientCredentials}
+	return []string{GrantAuthorizationCode, GrantWechatCode, GrantQQCode, GrantPassword, GrantRefreshToken,
+		GrantClientCredentials}
 }
