@@ -1,7 +1,9 @@
 package clients
 
 import (
+	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -47,7 +49,20 @@ func ValidOrigin(origin string) bool {
 	}
 	if defaultPorts[u.Scheme] != "" {
 		canonical, err := webOrigin(u)
-		return err == nil && origin == canonical
+		return err == nil && origin == canonical && plainAddress(u.Hostname()) &&
+			(u.Port() == "" || validPort(u.Port()))
 	}
 	return !slices.Contains([]string{"file", "ftp", "ws", "wss"}, u.Scheme) && !strings.Contains(u.Host, ".")
+}
+
+// endsInNumber matches a host that browsers parse as an IPv4 address (WHATWG URL §3.5), such as 127.1 and 0x7f000001.
+var endsInNumber = regexp.MustCompile(`(^|\.)([0-9]+|0x[0-9a-f]*)\.?$`)
+
+// plainAddress reports whether a host is a name, or an IP address as browsers write it.
+func plainAddress(host string) bool {
+	if !strings.Contains(host, ":") && !endsInNumber.MatchString(host) {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.String() == host && !address.Is4In6()
 }

@@ -34,6 +34,9 @@ func TestValidOrigin(t *testing.T) {
 		"capacitor://localhost/", "Capacitor://localhost", "capacitor://*", "capacitor://\u5546",
 		"capacitor://u@localhost",
 		"htps://shop.example.com", "chrome-extension://*",
+		"https://127.1", "https://0x7f000001", "https://192.0.2.01", "https://[::0:1]", "https://[::ffff:192.0.2.1]",
+		"https://[127.0.0.1]", "https://shop.example.com:0", "https://shop.example.com:08443",
+		"https://shop.example.com:65536",
 	} {
 		require.False(t, clients.ValidOrigin(origin), origin)
 	}

@@ -45,6 +45,7 @@ func Check(client identity.Client, apps []identity.App) error {
 				origin)
 		}
 	}
+	c.checkRedirects(client)
 	c.checkLifetimes(client)
 	return c.errs.asError()
 }
@@ -57,11 +58,11 @@ func (c *checker) checkGrants(client identity.Client) {
 				strings.Join(oauth.GrantTypes(), ", "))
 		}
 	}
-	usersSignIn := client.Allows(oauth.GrantWechatCode) || client.Allows(oauth.GrantQQCode) ||
-		client.Allows(oauth.GrantPassword)
+	usersSignIn := client.Allows(oauth.GrantAuthorizationCode) || client.Allows(oauth.GrantWechatCode) ||
+		client.Allows(oauth.GrantQQCode) || client.Allows(oauth.GrantPassword)
 	if !usersSignIn && (!client.Allows(oauth.GrantClientCredentials) || client.Allows(oauth.GrantRefreshToken)) {
-		c.reject("grants", "use wechat_code, qq_code or password, with which users sign in, or only "+
-			"client_credentials, with which the client acts for itself; refresh_token alone gets no token")
+		c.reject("grants", "use authorization_code, wechat_code, qq_code or password, with which users sign in, or "+
+			"only client_credentials, with which the client acts for itself; refresh_token alone gets no token")
 	}
 	if client.Allows(oauth.GrantClientCredentials) && !client.Confidential {
 		c.reject("grants", "client_credentials is not for a public client: it must authenticate (RFC 6749 §4.4)")
@@ -184,13 +185,13 @@ func (c *checker) checkLifetimes(client identity.Client) {
 }
 
 // UsesSDK reports whether a client is most likely a mini-program with this project's SDK, which sends an idempotency
-// key with every refresh: a public one whose apps are all mini-programs.
+// key with every refresh: a public one whose apps are all mini-programs, and whose users do not sign in in a browser.
 func UsesSDK(client identity.Client, apps []identity.App) bool {
 	codes := client.Allows(oauth.GrantWechatCode) || client.Allows(oauth.GrantQQCode)
 	return !client.Confidential && codes && client.Allows(oauth.GrantRefreshToken) &&
-		!slices.ContainsFunc(apps, func(app identity.App) bool {
-			return app.Kind != identity.KindMiniProgram && slices.Contains(client.Apps, app.ID)
-		})
+		!client.Allows(oauth.GrantAuthorizationCode) && !slices.ContainsFunc(apps, func(app identity.App) bool {
+		return app.Kind != identity.KindMiniProgram && slices.Contains(client.Apps, app.ID)
+	})
 }
 
 // SameRights reports whether two clients' users get the same tokens. Anyone with a code of an app can use it with any

@@ -70,20 +70,20 @@ func TestCheckIDGrantsAndApps(t *testing.T) {
 		"id with a space": {func(c *record) { c.ID = "my shop" }, fields("client_id", "")},
 		"id of a user":    {func(c *record) { c.ID = "u_x" }, fields("client_id", "")},
 		"no grant": {func(c *record) { c.Grants = nil },
-			fields("grants", "use wechat_code, qq_code or password")},
+			fields("grants", "use authorization_code, wechat_code, qq_code or password")},
 		"only refreshes": {func(c *record) { c.Grants = []string{"refresh_token"} },
-			fields("grants", "use wechat_code, qq_code or password")},
+			fields("grants", "use authorization_code, wechat_code, qq_code or password")},
 		"public, for itself": {func(c *record) { c.Grants = append(c.Grants, "client_credentials") },
 			fields("grants", "client_credentials is not for a public client: it must authenticate (RFC 6749 §4.4)")},
 		"refreshes for itself": {func(c *record) {
 			c.Confidential, c.Grants = true, []string{"client_credentials", "refresh_token"}
-		}, fields("grants", "use wechat_code, qq_code or password")},
+		}, fields("grants", "use authorization_code, wechat_code, qq_code or password")},
 		"strict without refreshes": {func(c *record) {
 			c.RefreshKeys, c.Grants = true, []string{"wechat_code"}
 		}, fields("refresh_keys", "needs the grant refresh_token")},
 		"unknown grant": {func(c *record) { c.Grants = append(c.Grants, "implicit") },
-			fields("grants", `there is no grant "implicit"; use one of wechat_code, qq_code, password, `+
-				`refresh_token, client_credentials, each as its own value`)},
+			fields("grants", `there is no grant "implicit"; use one of authorization_code, wechat_code, `+
+				`qq_code, password, refresh_token, client_credentials, each as its own value`)},
 		"third party, password": {func(c *record) { c.Grants = []string{"password"} },
 			fields("grants", "password needs a first-party client: no other program may see passwords")},
 		"wechat_code, no app": {func(c *record) { c.Apps = nil }, fields("grants", "wechat_code needs an app: ")},
@@ -169,7 +169,7 @@ func requireFields(t *testing.T, want []clients.FieldError, err error, name stri
 	for n, one := range errs {
 		require.Equal(t, want[n].Field, one.Field, name)
 		require.Contains(t, one.Reason, want[n].Reason, name)
-		require.NotContains(t, one.Reason, "--", "%s: reasons do not name flags", name)
+		require.NotContains(t, one.Reason, " --", "%s: reasons do not name flags", name)
 		require.Equal(t, one.Field+": "+one.Reason, one.Error())
 	}
 }
@@ -179,7 +179,8 @@ func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 		Origins:   []string{"*"},
 		AccessTTL: time.Millisecond}
 	err := clients.Check(client, nil)
-	requireFields(t, fields("client_id", "", "grants", "there is no grant", "grants", "use wechat_code", "apps", "wx9",
+	requireFields(t, fields("client_id", "", "grants", "there is no grant", "grants", "use authorization_code",
+		"apps", "wx9",
 		"origins", "", "access_ttl", ""), err, "")
 	var first clients.FieldError
 	require.ErrorAs(t, err, &first)
