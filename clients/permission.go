@@ -93,6 +93,21 @@ func (c Client) Scope(grant, requested string) (string, error) {
 	return strings.Join(allowed, " "), nil
 }
 
+// Retained returns the part of a session's scope that the client may still have: its record may have changed since the
+// sign-in.
+func (c Client) Retained(granted string) string {
+	lost := func(name string) bool {
+		return name != oauth.ScopeOfflineAccess && !slices.Contains(c.Scopes, name) ||
+			name == oauth.ScopeAccount && !c.FirstParty
+	}
+	for name := range strings.FieldsSeq(granted) {
+		if lost(name) {
+			return strings.Join(slices.DeleteFunc(strings.Fields(granted), lost), " ")
+		}
+	}
+	return granted
+}
+
 // defaultScope returns the scope of a request that names none. It never contains wechat.app_token, which must
 // be requested explicitly, nor, for a third-party client, account.
 func (c Client) defaultScope() string {

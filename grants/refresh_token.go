@@ -51,6 +51,7 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 	if decision.Verdict != tokens.Rotate && decision.Verdict != tokens.Repeat {
 		return tokens.Set{}, true, m.refuse(ctx, presented, decision)
 	}
+	session.Scope = r.Client.Retained(session.Scope)
 	scope, err := narrowedScope(session.Scope, r.Scope)
 	if err != nil {
 		return tokens.Set{}, true, err
@@ -122,7 +123,7 @@ func narrowedScope(granted, requested string) (string, error) {
 	for _, name := range names {
 		if !oauth.HasScope(granted, name) {
 			return "", oauth.NewError(oauth.InvalidScope,
-				"A refresh cannot request a scope that the sign-in was not granted.")
+				"A refresh cannot request a scope that the sign-in was not granted or the client may no longer have.")
 		}
 	}
 	return strings.Join(names, " "), nil

@@ -212,6 +212,27 @@ func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
 	require.Equal(t, "api openid", info.GetScope())
 }
 
+// TestRefreshLosesScopesOfWhichTheClientWasDeprived is the attack of a client that keeps, by its old sessions, what its
+// operator has taken from it.
+func TestRefreshLosesScopesOfWhichTheClientWasDeprived(t *testing.T) {
+	w := newEnv(t)
+	held, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code("alice"),
+		"scope": "api api.write offline_access"})
+	require.NoError(t, err)
+	client, err := w.database.Clients().Find(t.Context(), "mini")
+	require.NoError(t, err)
+	client.Scopes = []string{"openid", "api"}
+	require.NoError(t, w.database.Clients().Update(t.Context(), client))
+	require.Equal(t, "api api.write offline_access", held.GetScope())
+
+	_, err = w.token(form{"grant_type": oauth.GrantRefreshToken, "client_id": "mini",
+		"refresh_token": held.GetRefresh(), "scope": "api.write"})
+	require.ErrorIs(t, err, oauth.InvalidScope)
+	refreshed, err := w.refresh(held.GetRefresh(), "")
+	require.NoError(t, err)
+	require.Equal(t, "api offline_access", refreshed.GetScope())
+}
+
 func TestMalformedRefreshTokenIsRejected(t *testing.T) {
 	w := newEnv(t)
 	good := w.signIn("alice").GetRefresh()
