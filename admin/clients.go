@@ -24,15 +24,8 @@ func NewClients(store identity.Clients, apps identity.Apps) *Clients { return &C
 // identity.ErrExists if the id is or was used by another client.
 func (c *Clients) Create(ctx context.Context, actor identity.Actor, client identity.Client) (identity.Secret, error) {
 	ctx = identity.WithActor(ctx, actor)
-	apps, err := c.apps.List(ctx)
+	client, err := c.checked(ctx, client)
 	if err != nil {
-		return "", err
-	}
-	client.Origins = slices.Clone(client.Origins)
-	for n, origin := range client.Origins {
-		client.Origins[n] = clients.CanonicalOrigin(origin)
-	}
-	if err := clients.Check(client, apps); err != nil {
 		return "", err
 	}
 	secret := ""
@@ -48,6 +41,19 @@ func (c *Clients) Create(ctx context.Context, actor identity.Actor, client ident
 		return "", err
 	}
 	return identity.Secret(secret), nil
+}
+
+// checked returns a client with the origins as browsers send them, or the errors of [clients.Check].
+func (c *Clients) checked(ctx context.Context, client identity.Client) (identity.Client, error) {
+	apps, err := c.apps.List(ctx)
+	if err != nil {
+		return client, err
+	}
+	client.Origins = slices.Clone(client.Origins)
+	for n, origin := range client.Origins {
+		client.Origins[n] = clients.CanonicalOrigin(origin)
+	}
+	return client, clients.Check(client, apps)
 }
 
 // UsesSDK is [clients.UsesSDK] with all registered apps.
@@ -138,61 +144,4 @@ func (c *Clients) SetLegacyAudience(ctx context.Context, actor identity.Actor, i
 // Disable disables a client permanently. It returns UnknownError if there is no such client.
 func (c *Clients) Disable(ctx context.Context, actor identity.Actor, id string) error {
 	return unknown(c.clients.Disable(identity.WithActor(ctx, actor), id), "client", id)
-}
-
-// ClientView is a client in the form that operators see. Times are RFC 3339 in UTC, as in all views.
-type ClientView struct {
-	ID            string   `json:"client_id"`
-	Name          string   `json:"name,omitempty"`
-	Type          string   `json:"type"` // "confidential" or "public" (RFC 6749 §2.1)
-	FirstParty    bool     `json:"first_party"`
-	Grants        []string `json:"grants"`
-	Scopes        []string `json:"scopes"`
-	DefaultScopes []string `json:"default_scopes"`
-	Audience      []string `json:"audience"`
-	IsAudience    []string `json:"is_audience"`
-	Apps          []string `json:"apps"`
-	Origins       []string `json:"origins"`
-	RefreshKeys   bool     `json:"refresh_keys"`
-	WechatClaims  bool     `json:"wechat_claims"`
-	AccessTTL     string   `json:"access_ttl,omitempty"`   // such as 1h0m0s; "" means the server's default
-	IdleTTL       string   `json:"idle_ttl,omitempty"`     // like AccessTTL
-	AbsoluteTTL   string   `json:"absolute_ttl,omitempty"` // like AccessTTL
-	CreatedAt     string   `json:"created_at"`
-	DisabledAt    string   `json:"disabled_at,omitempty"`
-
-	LegacyAudienceUntil string `json:"legacy_audience_until,omitempty"`
-}
-
-// ViewClient returns the view of a client, without its secret's hash.
-func ViewClient(c identity.Client) ClientView {
-	kind := "public"
-	if c.Confidential {
-		kind = "confidential"
-	}
-	return ClientView{
-		ID: c.ID, Name: c.Name, Type: kind, FirstParty: c.FirstParty, Grants: c.Grants, Scopes: c.Scopes,
-		DefaultScopes: c.DefaultScopes, Audience: c.Audience, IsAudience: c.IsAudience, Apps: c.Apps,
-		Origins:     c.Origins,
-		RefreshKeys: c.RefreshKeys, WechatClaims: c.WechatClaims,
-		AccessTTL: optionalDuration(c.AccessTTL), IdleTTL: optionalDuration(c.IdleTTL),
-		AbsoluteTTL: optionalDuration(c.AbsoluteTTL),
-		CreatedAt:   instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
-		LegacyAudienceUntil: instant(c.LegacyAudienceUntil),
-	}
-}
-
-func optionalDuration(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
-}
-
-// instant formats a time as RFC 3339 in UTC. It returns "" for the zero time.
-func instant(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

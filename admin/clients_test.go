@@ -131,5 +131,6 @@ func TestViewClientHasNoSecret(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"client_id":"x","type":"confidential","first_party":false,"grants":["password"],"scopes":null,
 		"default_scopes":null,"audience":null,"is_audience":null,"apps":null,"origins":null,"refresh_keys":false,
-		"wechat_claims":false,"access_ttl":"1h0m0s","created_at":"1970-01-01T00:00:00Z"}`, string(shown))
+		"wechat_claims":false,"access_ttl":"1h0m0s","created_at":"1970-01-01T00:00:00Z","redirect_uris":null,
+		"post_logout_redirect_uris":null,"always_consent":false,"optional_pkce":false}`, string(shown))
 }

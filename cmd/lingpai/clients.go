@@ -9,16 +9,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/server"
 )
 
 func newClientsCommand() *cobra.Command {
 	return group("clients", "Manage OAuth clients", createClientCommand(), listClientsCommand(),
-		showClientCommand(), rotateClientSecretCommand(), setRefreshKeysCommand(), setLegacyAudienceCommand(),
-		disableClientCommand())
+		showClientCommand(), rotateClientSecretCommand(), setRefreshKeysCommand(),
+		setLegacyAudienceCommand(), disableClientCommand())
 }
 
 func createClientCommand() *cobra.Command {
@@ -28,11 +28,14 @@ func createClientCommand() *cobra.Command {
 		Use: "create [CLIENT_ID]", SuggestFor: []string{"add", "new"},
 		Short: "Register a client; the secret of a confidential client is printed once",
 		Long: `Register a client. A mini-program or a web page is --public, since it cannot keep a secret. A back
-end is confidential: a secret is generated and printed once, and only its hash is stored. Without CLIENT_ID, an id
-is generated. Access tokens are for the APIs that --audience names, or, with the parameter resource, for this server.
-An API needs a client of its own only to introspect tokens: --is-audience names the API's audience.`,
+end or the server of a web site is confidential: a secret is generated and printed once, and only its hash is
+stored. Without CLIENT_ID, an id is generated. Access tokens are for the APIs that --audience names, or, with the
+parameter resource, for this server. An API needs a client of its own only to introspect tokens: --is-audience names
+the API's audience.`,
 		Example: `  lingpai clients create shop-mini-program --public --grant wechat_code --grant refresh_token \
       --app wx0123456789abcdef --audience https://api.example.com --scope openid --scope profile
+  lingpai clients create shop-web --grant authorization_code --grant refresh_token \
+      --redirect-uri https://shop.example.com/callback --scope openid --scope profile
   lingpai clients create shop-backend --first-party --grant password --grant refresh_token --audience ` +
 			`https://api.example.com
   lingpai clients create shop-api --grant client_credentials --is-audience https://api.example.com`,
@@ -57,36 +60,6 @@ An API needs a client of its own only to introspect tokens: --is-audience names 
 	return cmd
 }
 
-func addClientFlags(cmd *cobra.Command, client *identity.Client) {
-	flags := cmd.Flags()
-	flags.StringVar(&client.Name, "name", "", "display name")
-	flags.BoolVar(&client.FirstParty, "first-party", false,
-		"the client is your own; only first-party clients may have the grant password and the scope account")
-	flags.StringArrayVar(&client.Grants, "grant", nil,
-		"allowed grant type: "+strings.Join(oauth.GrantTypes(), ", ")+" (repeatable)")
-	limitChoices(cmd, "grant", oauth.GrantTypes()...)
-	flags.StringArrayVar(&client.Scopes, "scope", nil, "allowed scope (repeatable)")
-	flags.StringArrayVar(&client.DefaultScopes, "default-scope", nil,
-		"scope that is granted when a request names none (repeatable)")
-	flags.StringArrayVar(&client.Audience, "audience", nil,
-		"an API that the client's access tokens are for, their \"aud\" (repeatable; none: only this server)")
-	flags.StringArrayVar(&client.IsAudience, "is-audience", nil,
-		"for the confidential client of an API: the API's audience; it may introspect tokens for that (repeatable)")
-	flags.StringArrayVar(&client.Apps, "app", nil, "AppID whose codes the client may exchange (repeatable)")
-	completeFlag(cmd, "app", appCandidates)
-	flags.StringArrayVar(&client.Origins, "origin", nil,
-		"web origin whose scripts may call the endpoints (CORS), such as https://shop.example.com (repeatable)")
-	flags.BoolVar(&client.RefreshKeys, "refresh-keys", false, "every refresh has an Idempotency-Key, a random one for "+
-		"each refresh token, as the SDK sends them (default: true for a public client of mini-programs that may "+
-		"refresh)")
-	flags.BoolVar(&client.WechatClaims, "wechat-claims", false,
-		"include appid, openid and unionid in the client's access tokens")
-	flags.DurationVar(&client.AccessTTL, "access-ttl", 0, "lifetime of access tokens; 0: token.access_ttl")
-	flags.DurationVar(&client.IdleTTL, "idle-ttl", 0,
-		"a session that is not refreshed for this long ends; 0: session.idle")
-	flags.DurationVar(&client.AbsoluteTTL, "absolute-ttl", 0, "every session ends after this long; 0: session.absolute")
-}
-
 func createClient(ctx context.Context, cmd *cobra.Command, o operation, client identity.Client) error {
 	secret, err := o.clients().Create(ctx, o.actor, client)
 	if err != nil {
@@ -105,6 +78,14 @@ func createClient(ctx context.Context, cmd *cobra.Command, o operation, client i
 	if err := printResult(cmd, result); err != nil {
 		return err
 	}
+	return warnOfClient(ctx, cmd, o, client)
+}
+
+// warnOfClient prints what is valid in a client's record, but most likely a mistake.
+func warnOfClient(ctx context.Context, cmd *cobra.Command, o operation, client identity.Client) error {
+	if found := clients.DubiousRedirects(client); found != "" {
+		cmd.PrintErrf("warning: %s: %s\n", client.ID, found)
+	}
 	differing, err := o.clients().DifferingPublic(ctx, o.actor, client)
 	for _, other := range differing {
 		cmd.PrintErrf("warning: %s is a public client of the same app with other grants, scopes, audiences, "+
@@ -117,14 +98,15 @@ func listClientsCommand() *cobra.Command {
 	return operate(asTable(&cobra.Command{Use: "list", SuggestFor: []string{"ls"}, Short: "List clients",
 		Args: cobra.NoArgs}),
 		func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {
-			clients, err := o.clients().List(ctx, o.actor)
+			records, err := o.clients().List(ctx, o.actor)
 			if err != nil {
 				return err
 			}
-			return printRows(cmd, views(clients, admin.ViewClient), []string{"CLIENT_ID", "TYPE", "GRANTS",
-				"APPS", "REFRESH KEYS", "NAME", "DISABLED"}, func(c admin.ClientView) []string {
+			return printRows(cmd, views(records, admin.ViewClient), []string{"CLIENT_ID", "TYPE", "GRANTS",
+				"APPS", "REDIRECT URIS", "REFRESH KEYS", "NAME", "DISABLED"}, func(c admin.ClientView) []string {
 				return []string{c.ID, c.Type, strings.Join(c.Grants, " "), terminal.OrDash(strings.Join(c.Apps, " ")),
-					onOff(c.RefreshKeys), terminal.OrDash(c.Name), terminal.OrDash(c.DisabledAt)}
+					terminal.OrDash(strings.Join(c.RedirectURIs, " ")), onOff(c.RefreshKeys), terminal.OrDash(c.Name),
+					terminal.OrDash(c.DisabledAt)}
 			})
 		})
 }

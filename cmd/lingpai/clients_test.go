@@ -75,8 +75,9 @@ func TestAClientIsShownAsItWasCreated(t *testing.T) {
 		"default_scopes": []any{"api"},
 		"origins": []any{"https://shop.example.com:8443", "https://xn--czrs0t.example",
 			"capacitor://localhost"}, "refresh_keys": true, "wechat_claims": true,
-		"access_ttl": "5m0s",
-		"idle_ttl":   "24h0m0s", "absolute_ttl": "48h0m0s",
+		"redirect_uris": []any{}, "post_logout_redirect_uris": []any{}, "always_consent": false,
+		"optional_pkce": false, "access_ttl": "5m0s",
+		"idle_ttl": "24h0m0s", "absolute_ttl": "48h0m0s",
 	}, shown)
 	require.Len(t, o.listed("clients", "list"), 1)
 }

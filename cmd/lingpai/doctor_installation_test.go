@@ -200,7 +200,7 @@ func TestDoctorLooksAtClients(t *testing.T) {
 		"lingpai clients disable open")
 	requireFinding(t, findings, "clients", statusFault, "mute: it is confidential and has no secret",
 		"lingpai clients rotate-secret mute")
-	requireFinding(t, findings, "clients", statusFault, "idle: --grant: use wechat_code",
+	requireFinding(t, findings, "clients", statusFault, "idle: --grant: use authorization_code",
 		"lingpai clients disable idle")
 	requireFinding(t, findings, "clients", statusWarning,
 		"slow: its record sets longer lifetimes than the server's settings: 12h instead of token.access_ttl=1h",
