@@ -61,6 +61,11 @@ func TestActionsOnClientsAppsAndUsersPassTheActor(t *testing.T) {
 		}},
 		{"list clients", func() error { return errorOf(e.clients.List(ctx, operator)) }},
 		{"find a client", func() error { return errorOf(e.clients.Find(ctx, operator, "there")) }},
+		{"update a client", func() error {
+			client := publicClient()
+			client.Name = "Shop"
+			return errorOf(e.clients.Update(ctx, operator, client))
+		}},
 		{"rotate a client's secret", func() error { return errorOf(e.clients.RotateSecret(ctx, operator, "there")) }},
 		{"whether a client uses the SDK", func() error {
 			return errorOf(e.clients.UsesSDK(ctx, operator, publicClient()))
@@ -166,6 +171,11 @@ func (s recordedClients) Create(ctx context.Context, client identity.Client) err
 func (s recordedClients) Find(ctx context.Context, id string) (identity.Client, error) {
 	s.record(ctx)
 	return s.Clients.Find(ctx, id)
+}
+
+func (s recordedClients) Update(ctx context.Context, client identity.Client) error {
+	s.record(ctx)
+	return s.Clients.Update(ctx, client)
 }
 
 func (s recordedClients) SetSecret(ctx context.Context, id string, hash []byte) error {

@@ -19,15 +19,10 @@ type change struct {
 // requireEvents makes changes, and requires that each is exactly one event of its kind, with the actor.
 func (e *env) requireEvents(t *testing.T, changes []change) {
 	t.Helper()
-	events := func(kind string) []identity.Event {
-		events, err := e.database.Events().List(t.Context(), identity.EventsOf{Kind: kind}, 1000)
-		require.NoError(t, err)
-		return events
-	}
 	for _, change := range changes {
-		before := len(events(change.kind))
+		before := len(e.recordedOf(t, change.kind))
 		require.NoError(t, change.do(), change.kind)
-		after := events(change.kind)
+		after := e.recordedOf(t, change.kind)
 		require.Len(t, after, before+1, change.kind)
 		require.Equal(t, operator, after[0].Actor, change.kind)
 	}
@@ -43,6 +38,11 @@ func TestEveryChangeOfClientsAndAppsIsAnEventWithItsActor(t *testing.T) {
 		{identity.EventAppOpen, func() error { return e.apps.SetOpenPlatform(ctx, operator, appID, "main") }},
 		{identity.EventAppPhoneBudget, func() error { return e.apps.SetPhoneBudget(ctx, operator, appID, 5) }},
 		{identity.EventClientCreated, func() error { return errorOf(e.clients.Create(ctx, operator, publicClient())) }},
+		{identity.EventClientUpdated, func() error {
+			client := publicClient()
+			client.Name = "Shop"
+			return errorOf(e.clients.Update(ctx, operator, client))
+		}},
 		{identity.EventClientSecret, func() error { return errorOf(e.clients.RotateSecret(ctx, operator, "there")) }},
 		{identity.EventClientDisabled, func() error { return e.clients.Disable(ctx, operator, "there") }},
 		{identity.EventUsersImported, func() error {

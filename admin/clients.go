@@ -56,6 +56,33 @@ func (c *Clients) checked(ctx context.Context, client identity.Client) (identity
 	return client, clients.Check(client, apps)
 }
 
+// Update replaces a client's record, with the origins as browsers send them. The client's type, secret, times and
+// LegacyAudienceUntil stay. Update returns what it changed, which may be nothing. It returns UnknownError if there is
+// no such client, RefusedError if it is disabled, and the errors of [clients.Check].
+func (c *Clients) Update(ctx context.Context, actor identity.Actor, client identity.Client) ([]Change, error) {
+	ctx = identity.WithActor(ctx, actor)
+	before, err := c.clients.Find(ctx, client.ID)
+	switch {
+	case err != nil:
+		return nil, unknown(err, "client", client.ID)
+	case before.Disabled():
+		return nil, refused(nil, "%s was disabled at %s, and an update does not enable it", client.ID,
+			instant(before.DisabledAt))
+	}
+	client.Confidential, client.SecretHash = before.Confidential, before.SecretHash
+	client.CreatedAt, client.DisabledAt = before.CreatedAt, before.DisabledAt
+	client.LegacyAudienceUntil = before.LegacyAudienceUntil
+	client, err = c.checked(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	changes := changesOf(ViewClient(before), ViewClient(client))
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	return changes, unknown(c.clients.Update(ctx, client), "client", client.ID)
+}
+
 // UsesSDK is [clients.UsesSDK] with all registered apps.
 func (c *Clients) UsesSDK(ctx context.Context, actor identity.Actor, client identity.Client) (bool, error) {
 	apps, err := c.apps.List(identity.WithActor(ctx, actor))

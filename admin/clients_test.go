@@ -134,3 +134,85 @@ func TestViewClientHasNoSecret(t *testing.T) {
 		"wechat_claims":false,"access_ttl":"1h0m0s","created_at":"1970-01-01T00:00:00Z","redirect_uris":null,
 		"post_logout_redirect_uris":null,"always_consent":false,"optional_pkce":false}`, string(shown))
 }
+
+func TestUpdateAClient(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	client := confidential("shop")
+	client.LegacyAudienceUntil = time.UnixMilli(1893456000000)
+	_, err := e.clients.Create(ctx, operator, client)
+	require.NoError(t, err)
+	before, err := e.clients.Find(ctx, operator, "shop")
+	require.NoError(t, err)
+
+	wanted := before
+	wanted.Grants = []string{"authorization_code", "refresh_token"}
+	wanted.RedirectURIs = []string{"https://shop.example.com/callback"}
+	wanted.Origins, wanted.AccessTTL = []string{"https://Shop.example.com"}, time.Minute
+	wanted.AlwaysConsent, wanted.FirstParty = true, false
+	tampered := wanted // with what an update does not change
+	tampered.Confidential, tampered.SecretHash, tampered.CreatedAt = false, nil, time.Now()
+	tampered.DisabledAt, tampered.LegacyAudienceUntil = time.Now(), time.Time{}
+	changes, err := e.clients.Update(ctx, operator, tampered)
+	require.NoError(t, err)
+	require.Equal(t, []admin.Change{
+		{Field: "first_party", Before: true, After: false},
+		{Field: "grants", Before: before.Grants, After: wanted.Grants},
+		{Field: "origins", Before: before.Origins, After: []string{"https://shop.example.com"}},
+		{Field: "access_ttl", Before: "", After: "1m0s"},
+		{Field: "redirect_uris", Before: before.RedirectURIs, After: wanted.RedirectURIs},
+		{Field: "always_consent", Before: false, After: true},
+	}, changes)
+	after, err := e.clients.Find(ctx, operator, "shop")
+	require.NoError(t, err)
+	wanted.Origins = []string{"https://shop.example.com"}
+	require.Equal(t, wanted, after)
+	events, err := e.events.List(ctx, operator, identity.EventsOf{Kind: identity.EventClientUpdated}, 10)
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	require.Equal(t, operator, events[0].Actor)
+	require.Equal(t, "shop", events[0].ClientID)
+	for _, change := range changes {
+		require.Contains(t, events[0].Detail, change.Field)
+	}
+
+	after.Origins = nil
+	after.PostLogoutRedirectURIs = nil // as it is
+	changes, err = e.clients.Update(ctx, operator, after)
+	require.NoError(t, err)
+	require.Equal(t, []admin.Change{{Field: "origins", Before: wanted.Origins, After: []string(nil)}}, changes)
+	changes, err = e.clients.Update(ctx, operator, after)
+	require.NoError(t, err)
+	require.Empty(t, changes)
+	require.Len(t, e.recordedOf(t, identity.EventClientUpdated), 2, "what changes nothing is no event")
+}
+
+func TestRejectedUpdatesChangeNothing(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	_, err := e.clients.Update(ctx, operator, publicClient())
+	requireUnknown(t, err, "client", "shop")
+	_, err = e.clients.Create(ctx, operator, publicClient())
+	require.NoError(t, err)
+	before, err := e.clients.Find(ctx, operator, "shop")
+	require.NoError(t, err)
+	bad := before
+	bad.Grants, bad.RedirectURIs = []string{"authorization_code"}, []string{"javascript:alert(1)"}
+	_, err = e.clients.Update(ctx, operator, bad)
+	requireFieldOf(t, err, "redirect_uris")
+	bad = before
+	bad.Apps = []string{appID}
+	_, err = e.clients.Update(ctx, operator, bad)
+	requireField(t, err, "apps", "there is no app")
+	after, err := e.clients.Find(ctx, operator, "shop")
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+
+	require.NoError(t, e.clients.Disable(ctx, operator, "shop"))
+	disabled, err := e.clients.Find(ctx, operator, "shop")
+	require.NoError(t, err)
+	_, err = e.clients.Update(ctx, operator, before)
+	requireRefused(t, err, "shop was disabled at "+disabled.DisabledAt.UTC().Format(time.RFC3339)+
+		", and an update does not enable it")
+	require.Empty(t, e.recordedOf(t, identity.EventClientUpdated))
+}

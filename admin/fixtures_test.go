@@ -148,6 +148,14 @@ func (e *env) recorded(t *testing.T, userID string) []string {
 	return kinds
 }
 
+// recordedOf returns the events of a kind, the newest first.
+func (e *env) recordedOf(t *testing.T, kind string) []identity.Event {
+	t.Helper()
+	events, err := e.database.Events().List(t.Context(), identity.EventsOf{Kind: kind}, 1000)
+	require.NoError(t, err)
+	return events
+}
+
 func requireUnknown(t *testing.T, err error, what, name string) {
 	t.Helper()
 	require.Equal(t, admin.UnknownError{What: what, Name: name}, err)

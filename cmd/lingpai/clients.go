@@ -17,7 +17,7 @@ import (
 
 func newClientsCommand() *cobra.Command {
 	return group("clients", "Manage OAuth clients", createClientCommand(), listClientsCommand(),
-		showClientCommand(), rotateClientSecretCommand(), setRefreshKeysCommand(),
+		showClientCommand(), updateClientCommand(), rotateClientSecretCommand(), setRefreshKeysCommand(),
 		setLegacyAudienceCommand(), disableClientCommand())
 }
 

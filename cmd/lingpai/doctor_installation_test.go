@@ -190,6 +190,12 @@ func TestDoctorLooksAtClients(t *testing.T) {
 	create(identity.Client{ID: "gone", Grants: []string{oauth.GrantWechatCode}, Apps: []string{appID},
 		Scopes: []string{"other"}})
 	o.ok("clients", "disable", "gone")
+	create(identity.Client{ID: "spa", Grants: []string{oauth.GrantAuthorizationCode},
+		RedirectURIs: []string{callback, "http://localhost:3000/callback"}})
+	create(identity.Client{ID: "desk", Grants: []string{oauth.GrantAuthorizationCode}, Confidential: true,
+		SecretHash: identity.HashSecret("x"), RedirectURIs: []string{"http://127.0.0.1/callback"}})
+	create(identity.Client{ID: "wide", Grants: []string{oauth.GrantAuthorizationCode},
+		RedirectURIs: []string{"http://x/"}})
 
 	findings := o.examined()
 	requireFinding(t, findings, "clients", statusWarning, "shop, twin: public clients of app "+appID,
@@ -197,11 +203,17 @@ func TestDoctorLooksAtClients(t *testing.T) {
 	requireFinding(t, findings, "clients", statusFault, `lost: --app: there is no app "wx9999999999999999"`,
 		"lingpai apps add wx9999999999999999")
 	requireFinding(t, findings, "clients", statusWarning, "open: it is public and may use the password grant",
-		"lingpai clients disable open")
+		"lingpai clients update open")
 	requireFinding(t, findings, "clients", statusFault, "mute: it is confidential and has no secret",
 		"lingpai clients rotate-secret mute")
 	requireFinding(t, findings, "clients", statusFault, "idle: --grant: use authorization_code",
-		"lingpai clients disable idle")
+		"lingpai clients update idle")
+	requireFinding(t, findings, "clients", statusWarning, "spa: any program on a user's machine can receive its codes",
+		"lingpai clients update spa")
+	requireFinding(t, findings, "clients", statusWarning, "desk: it is confidential, and all its redirect URIs",
+		"lingpai clients update desk")
+	requireFinding(t, findings, "clients", statusFault, `wide: --redirect-uri: "http://x/" needs https`,
+		"lingpai clients update wide")
 	requireFinding(t, findings, "clients", statusWarning,
 		"slow: its record sets longer lifetimes than the server's settings: 12h instead of token.access_ttl=1h",
 		"if that is intended")

@@ -33,9 +33,9 @@ func TestDoctorChecksWhetherScopesCanBeUsed(t *testing.T) {
 
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
 	requireFinding(t, findings, "clients", statusWarning, "appless: it may request wechat.data and has no app",
-		"lingpai clients disable appless")
+		"lingpai clients update appless")
 	requireFinding(t, findings, "clients", statusFault, "tokenless: --scope: wechat.app_token needs an app",
-		"lingpai clients disable tokenless")
+		"lingpai clients update tokenless")
 	requireFinding(t, findings, "clients", statusWarning,
 		"both: it may request wechat.app_token and wechat.data, but WeChat cannot be called: master_key "+
 			"does not decrypt the AppSecret of "+appID, "lingpai apps rotate-secret "+appID)

@@ -62,10 +62,10 @@ type clientCheck struct {
 	closed   []string // ids of apps whose AppSecret cannot be decrypted
 }
 
-// instead returns how to replace a client, since its record cannot be changed.
-func instead(id string) string {
-	return "create another client (see lingpai clients create --help), let the program use it, and " +
-		"then: lingpai clients disable " + id
+// correct returns how to change a client's record.
+func correct(id string) string {
+	return "change its record with lingpai clients update " + id + " (see --help), or if no program needs it: " +
+		"lingpai clients disable " + id
 }
 
 // record checks one client by itself.
@@ -73,7 +73,7 @@ func (c clientCheck) record(client identity.Client) {
 	for _, fault := range terminal.ClientProblems(client, c.apps) {
 		found, advice, ok := strings.Cut(fault.Error(), "; add it with: ")
 		if !ok {
-			advice = instead(client.ID)
+			advice = correct(client.ID)
 		}
 		c.report.fault(client.ID+": "+found, advice)
 	}
@@ -83,7 +83,7 @@ func (c clientCheck) record(client identity.Client) {
 	}
 	if !client.Confidential && client.Allows(oauth.GrantPassword) {
 		c.report.warning(client.ID+": it is public and may use the password grant, so any program can try passwords "+
-			"in its name", instead(client.ID))
+			"in its name", correct(client.ID))
 	}
 	if most := c.settings.AccessTTLBound(); client.AccessTTL > most && !c.faulty("keys.retire") {
 		c.report.warning(fmt.Sprintf("%s: its access tokens are valid for %s instead of %s, since keys are published "+
@@ -91,10 +91,13 @@ func (c clientCheck) record(client identity.Client) {
 			short(most), short(client.AccessTTL), short(c.settings.KeyRetire)),
 			fmt.Sprintf("set keys.retire to %s or more", short(client.AccessTTL+settings.RotationDelay)))
 	}
+	if found := clients.DubiousRedirects(client); found != "" {
+		c.report.warning(client.ID+": "+found, "if it is being developed, nothing; otherwise "+correct(client.ID))
+	}
 	if longer := c.longerLifetimes(client); len(longer) > 0 {
 		c.report.warning(client.ID+": its record sets longer lifetimes than the server's settings: "+
 			strings.Join(longer, ", "),
-			"if that is intended, nothing; otherwise "+instead(client.ID))
+			"if that is intended, nothing; otherwise "+correct(client.ID))
 	}
 }
 
@@ -190,8 +193,8 @@ func (c clientCheck) sharedApps(records []identity.Client) {
 				"%s: public clients of app %s with different grants, scopes, audiences, lifetimes or claims; "+
 					"anyone who has a code of the app can use any of them",
 				strings.Join(ids, ", "), app.ID),
-				"compare them with lingpai clients show, and disable those that nobody needs: lingpai "+
-					"clients disable "+ids[len(ids)-1])
+				"compare them with lingpai clients show, and make them equal with lingpai clients update, or disable "+
+					"those that nobody needs: lingpai clients disable "+ids[len(ids)-1])
 		}
 	}
 }
@@ -210,7 +213,7 @@ func (c clientCheck) scopes(client identity.Client) {
 	}
 	if len(client.Apps) == 0 && slices.Contains(asked, oauth.ScopeWechatData) {
 		c.report.warning(client.ID+": it may request "+oauth.ScopeWechatData+
-			" and has no app, so there is no data that it could decrypt", instead(client.ID))
+			" and has no app, so there is no data that it could decrypt", correct(client.ID))
 	}
 	for _, id := range client.Apps {
 		if slices.Contains(c.closed, id) {
