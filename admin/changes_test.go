@@ -34,9 +34,15 @@ func TestEveryChangeOfClientsAndAppsIsAnEventWithItsActor(t *testing.T) {
 	require.NoError(t, e.database.Clients().Create(ctx, identity.Client{ID: "there", Confidential: true}))
 	e.requireEvents(t, []change{
 		{identity.EventAppAdded, func() error { return e.apps.Add(ctx, operator, newApp(appID)) }},
+		{identity.EventAppUpdated, func() error {
+			app := newApp(appID)
+			app.Name = "Shop"
+			return errorOf(e.apps.Update(ctx, operator, app))
+		}},
 		{identity.EventAppSecret, func() error { return e.apps.RotateSecret(ctx, operator, appID, secret) }},
 		{identity.EventAppOpen, func() error { return e.apps.SetOpenPlatform(ctx, operator, appID, "main") }},
 		{identity.EventAppPhoneBudget, func() error { return e.apps.SetPhoneBudget(ctx, operator, appID, 5) }},
+		{identity.EventAppRemoved, func() error { return errorOf(e.apps.Remove(ctx, operator, appID, false)) }},
 		{identity.EventClientCreated, func() error { return errorOf(e.clients.Create(ctx, operator, publicClient())) }},
 		{identity.EventClientUpdated, func() error {
 			client := publicClient()

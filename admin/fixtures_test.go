@@ -59,7 +59,7 @@ func newEnv(t *testing.T) *env {
 	db, r := e.database, e.recorder
 	sessions := recordedSessions{db.Sessions(), r}
 	e.clients = admin.NewClients(recordedClients{db.Clients(), r}, recordedApps{db.Apps(), r})
-	e.apps = admin.NewApps(recordedApps{db.Apps(), r})
+	e.apps = admin.NewApps(recordedApps{db.Apps(), r}, recordedClients{db.Clients(), r})
 	e.users = admin.NewUsers(admin.UsersConfig{
 		Users: recordedUsers{db.Users(), r}, Accounts: recordedAccounts{db.Accounts(), r},
 		Entitlements: recordedEntitlements{db.Entitlements(), r}, Deletions: recordedDeletions{db.Deletions(), r},

@@ -48,6 +48,12 @@ type Apps interface {
 	Add(ctx context.Context, app App) error
 	// Find returns an app, or ErrNotFound.
 	Find(ctx context.Context, platform, id string) (App, error)
+	// Update replaces every field of an app's record but its platform, its id, its secret, and the time when it was
+	// added. It returns ErrNotFound for an unknown app.
+	Update(ctx context.Context, app App) error
+	// Remove deletes an app with its secret. The accounts of users at the app stay, and so does the number of phone
+	// numbers that it has received this month, should it be added again. It returns ErrNotFound for an unknown app.
+	Remove(ctx context.Context, platform, id string) error
 	// SetSecret replaces the secret. It returns ErrNotFound for an unknown app.
 	SetSecret(ctx context.Context, platform, id string, secret Secret) error
 	// SetOpenPlatform sets the Open Platform account that the app is bound to; empty: none. It returns ErrNotFound

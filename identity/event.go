@@ -24,7 +24,9 @@ const (
 	EventClientRefreshKeys = "client.refresh_keys_set"    // Detail: on or off
 	EventLegacyAudience    = "client.legacy_audience_set" // Detail: off, or until
 	EventClientDisabled    = "client.disabled"
-	EventAppAdded          = "app.added" // Detail: platform and app; the next two, too
+	EventAppUpdated        = "app.updated" // Detail: platform, app and the names of the fields that changed
+	EventAppAdded          = "app.added"   // Detail: platform and app; the next three, too
+	EventAppRemoved        = "app.removed"
 	EventAppSecret         = "app.secret_rotated"
 	EventAppOpen           = "app.open_platform_set"
 	EventAppPhoneBudget    = "app.phone_budget_set" // Detail: platform, app and budget

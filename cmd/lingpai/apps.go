@@ -19,12 +19,13 @@ import (
 )
 
 func newAppsCommand() *cobra.Command {
-	return group("apps", "Manage WeChat and QQ apps", addAppCommand(), listAppsCommand(), rotateAppSecretCommand(),
-		setOpenPlatformCommand(), setPhoneBudgetCommand(), testAppCommand())
+	return group("apps", "Manage WeChat and QQ apps", addAppCommand(), listAppsCommand(), updateAppCommand(),
+		rotateAppSecretCommand(), setOpenPlatformCommand(), setPhoneBudgetCommand(), testAppCommand(),
+		removeAppCommand())
 }
 
 func addAppCommand() *cobra.Command {
-	var app identity.App
+	app := identity.App{Kind: identity.KindMiniProgram}
 	cmd := operate(&cobra.Command{
 		Use: "add APPID", SuggestFor: []string{"create", "new"},
 		Short: "Add an app; its AppSecret is read from standard input or a file",
@@ -54,14 +55,18 @@ the master key.`,
 		say(cmd, "added %s; check it with: lingpai apps test %s\n", app.ID, app.ID)
 		return printResult(cmd, members{"appid": app.ID, "platform": app.Platform, "kind": app.Kind})
 	})
-	flags := cmd.Flags()
-	flags.StringVar(&app.Kind, "kind", identity.KindMiniProgram, "kind of app: "+strings.Join(identity.Kinds(), ", "))
+	defineAppFlags(cmd.Flags(), &app)
 	limitChoices(cmd, "kind", identity.Kinds()...)
-	flags.StringVar(&app.Name, "name", "", "display name")
-	flags.StringVar(&app.OpenPlatform, "open-platform", "",
-		"your name for the Open Platform account that the app is bound to; apps with the same name share unionids")
-	flags.IntVar(&app.PhoneBudget, "phone-budget", 0, phoneBudgetUsage)
 	return addSecretFlag(cmd)
+}
+
+// defineAppFlags defines the flags for the fields of an app's record, with the present values as the defaults.
+func defineAppFlags(flags *pflag.FlagSet, app *identity.App) {
+	flags.StringVar(&app.Kind, "kind", app.Kind, "kind of app: "+strings.Join(identity.Kinds(), ", "))
+	flags.StringVar(&app.Name, "name", app.Name, "display name")
+	flags.StringVar(&app.OpenPlatform, "open-platform", app.OpenPlatform,
+		"your name for the Open Platform account that the app is bound to; apps with the same name share unionids")
+	flags.IntVar(&app.PhoneBudget, "phone-budget", app.PhoneBudget, phoneBudgetUsage)
 }
 
 func listAppsCommand() *cobra.Command {
@@ -216,7 +221,7 @@ func testAppCommand() *cobra.Command {
 			return err
 		}
 		defer platforms.Close()
-		apps := admin.NewApps(server.GuardApps(o.database.Apps(), c))
+		apps := admin.NewApps(server.GuardApps(o.database.Apps(), c), o.database.Clients())
 		err = apps.Test(ctx, o.actor, args[0], platforms.Of)
 		return printAppTest(cmd, c.DescribePlatform(clients.PlatformOf(args[0])), args[0], err)
 	}), 1, appCandidates)

@@ -131,7 +131,7 @@ func TestAnUpdateIsCheckedLikeANewClient(t *testing.T) {
 	require.Contains(t, update(), "no flag names a field to change; see: lingpai clients update --help")
 	require.Contains(t, update("--output", "json"), "no flag names a field")
 	require.Contains(t, update("--redirect-uri", ""), "--redirect-uri: the grant authorization_code needs at least one")
-	require.Contains(t, update("--redirect-uri", callback, "--redirect-uri", ""), `--redirect-uri: "" is not an absolute`)
+	require.Contains(t, update("--redirect-uri", callback, "--redirect-uri", ""), `--redirect-uri: "" is not`)
 	require.Contains(t, update("--grant", "client_credentials"), "--redirect-uri: these need the grant")
 	require.Contains(t, update("--app", appID), "--app: there is no app")
 	require.Contains(t, update("--access-ttl", "25h"), "--access-ttl: 25h0m0s is not between")

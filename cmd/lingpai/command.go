@@ -52,7 +52,7 @@ func (o operation) clients() *admin.Clients {
 	return admin.NewClients(o.database.Clients(), o.database.Apps())
 }
 
-func (o operation) apps() *admin.Apps { return admin.NewApps(o.database.Apps()) }
+func (o operation) apps() *admin.Apps { return admin.NewApps(o.database.Apps(), o.database.Clients()) }
 
 func (o operation) users() *admin.Users {
 	return admin.NewUsers(admin.UsersConfig{

@@ -167,6 +167,9 @@ func (p phoneUses) Collect(into chan<- prometheus.Metric) {
 	apps, err := p.apps.List(ctx)
 	for _, app := range apps {
 		use, failed := p.apps.PhoneUse(ctx, app.Platform, app.ID)
+		if errors.Is(failed, identity.ErrNotFound) { // removed in the meantime
+			continue
+		}
 		if err = errors.Join(err, failed); failed != nil || use.Budget == 0 {
 			continue
 		}

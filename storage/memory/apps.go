@@ -34,6 +34,16 @@ func (c cachedApps) Add(ctx context.Context, app identity.App) error {
 	return c.byID.forget(c.Apps.Add(ctx, app), appKey(app.Platform, app.ID))
 }
 
+// Update implements identity.Apps.
+func (c cachedApps) Update(ctx context.Context, app identity.App) error {
+	return c.byID.forget(c.Apps.Update(ctx, app), appKey(app.Platform, app.ID))
+}
+
+// Remove implements identity.Apps.
+func (c cachedApps) Remove(ctx context.Context, platform, id string) error {
+	return c.byID.forget(c.Apps.Remove(ctx, platform, id), appKey(platform, id))
+}
+
 // SetSecret implements identity.Apps.
 func (c cachedApps) SetSecret(ctx context.Context, platform, id string, secret identity.Secret) error {
 	return c.byID.forget(c.Apps.SetSecret(ctx, platform, id, secret), appKey(platform, id))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -112,6 +113,47 @@ func (a *Apps) open(row appRow) (identity.App, error) {
 	return app, nil
 }
 
+// Update implements identity.Apps.
+func (a *Apps) Update(ctx context.Context, app identity.App) error {
+	if storable(app.Platform, app.ID) != nil {
+		return identity.ErrNotFound
+	}
+	if err := storable(app.Kind, app.Name, app.OpenPlatform); err != nil {
+		return err
+	}
+	return a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		var row appRow
+		if err := one(tx.Raw("SELECT * FROM apps WHERE platform = ? AND id = ?"+a.db.dialect.forUpdate, app.Platform,
+			app.ID), &row); err != nil {
+			return err
+		}
+		stored := row.app()
+		app.Secret, app.CreatedAt = stored.Secret, stored.CreatedAt
+		changes := differences(stored, app)
+		if len(changes) == 0 {
+			return nil
+		}
+		if err := changed(tx.Exec("UPDATE apps SET kind = ?, name = ?, open_platform = ?, phone_budget = ? "+
+			"WHERE platform = ? AND id = ?", app.Kind, app.Name, app.OpenPlatform, int64(app.PhoneBudget), app.Platform,
+			app.ID)); err != nil {
+			return err
+		}
+		event := appEvent(identity.EventAppUpdated, app.Platform, app.ID)
+		event.Detail += " " + strings.Join(changes, ", ")
+		return recordEvent(tx, now, event)
+	})
+}
+
+// Remove implements identity.Apps.
+func (a *Apps) Remove(ctx context.Context, platform, id string) error {
+	if storable(platform, id) != nil {
+		return identity.ErrNotFound
+	}
+	return a.db.withEvent(ctx, appEvent(identity.EventAppRemoved, platform, id), func(tx *gorm.DB, _ time.Time) error {
+		return changed(tx.Exec("DELETE FROM apps WHERE platform = ? AND id = ?", platform, id))
+	})
+}
+
 // SetSecret implements identity.Apps.
 func (a *Apps) SetSecret(ctx context.Context, platform, id string, secret identity.Secret) error {
 	if storable(platform, id) != nil {
@@ -154,6 +196,9 @@ func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
 			continue
 		}
 		app, err := a.Find(ctx, row.Platform, row.ID)
+		if errors.Is(err, identity.ErrNotFound) { // removed in the meantime
+			continue
+		}
 		if err != nil {
 			return count, err
 		}

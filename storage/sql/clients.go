@@ -154,8 +154,8 @@ func (c *Clients) Update(ctx context.Context, client identity.Client) error {
 	})
 }
 
-// differences returns the names of the columns in which two records of a client differ.
-func differences(a, b identity.Client) (names []string) {
+// differences returns the names of the columns in which two records differ.
+func differences[R any](a, b R) (names []string) {
 	before, after := reflect.ValueOf(a), reflect.ValueOf(b)
 	for n := range before.NumField() {
 		if !reflect.DeepEqual(before.Field(n).Interface(), after.Field(n).Interface()) {

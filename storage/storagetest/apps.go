@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ func apps() []testCase {
 		{"one of several parallel additions of one app succeeds", often(parallelApps)},
 		{"an unknown app is not found", unknownApp},
 		{"a new secret replaces the old one", appSecretIsReplaced},
+		{"an update replaces an app's record, but not its secret", appIsUpdated},
+		{"a removed app is gone, and its accounts and phone numbers stay", appIsRemoved},
 		{"an app can be bound to an Open Platform account later", appIsBound},
 		{"the list has every app and no secret", listOfApps},
 	}
@@ -58,6 +61,62 @@ func appIsBound(t *testing.T, f fixture) {
 	require.Equal(t, "op", found.OpenPlatform)
 	require.Equal(t, app.Secret, found.Secret)
 	require.ErrorIs(t, f.Apps.SetOpenPlatform(t.Context(), app.Platform, newName(), "op"), identity.ErrNotFound)
+}
+
+func appIsUpdated(t *testing.T, f fixture) {
+	app, bystander := newApp(), newApp()
+	require.NoError(t, f.Apps.Add(t.Context(), app))
+	require.NoError(t, f.Apps.Add(t.Context(), bystander))
+	bystander = f.app(t, bystander.Platform, bystander.ID)
+	want := f.app(t, app.Platform, app.ID)
+	want.Kind, want.Name, want.OpenPlatform, want.PhoneBudget = identity.KindWebsite, "网站", "", -1
+	changed := want
+	changed.Secret, changed.CreatedAt = "simulator-other", time.UnixMilli(1)
+	for range 2 {
+		require.NoError(t, f.Apps.Update(t.Context(), changed))
+		require.Equal(t, want, f.app(t, app.Platform, app.ID))
+	}
+	require.Equal(t, bystander, f.app(t, bystander.Platform, bystander.ID))
+	requireAppEvents(t, f, identity.EventAppUpdated, app, "kind, name, open_platform, phone_budget")
+	changed.ID = newName()
+	require.ErrorIs(t, f.Apps.Update(t.Context(), changed), identity.ErrNotFound)
+}
+
+func appIsRemoved(t *testing.T, f fixture) {
+	app, bystander := newApp(), newApp()
+	app.PhoneBudget = 2
+	require.NoError(t, f.Apps.Add(t.Context(), app))
+	require.NoError(t, f.Apps.Add(t.Context(), bystander))
+	f.app(t, app.Platform, app.ID)
+	requireSpent(t, f, app, true)
+	account := newIdentity(app.ID)
+	user := f.requireNewUser(t, account)
+
+	require.NoError(t, f.Apps.Remove(t.Context(), app.Platform, app.ID))
+	_, err := f.Apps.Find(t.Context(), app.Platform, app.ID)
+	require.ErrorIs(t, err, identity.ErrNotFound)
+	require.ErrorIs(t, f.Apps.Remove(t.Context(), app.Platform, app.ID), identity.ErrNotFound)
+	require.ErrorIs(t, f.Apps.Update(t.Context(), app), identity.ErrNotFound)
+	require.Equal(t, bystander.Name, f.app(t, bystander.Platform, bystander.ID).Name)
+	f.requireAccounts(t, user, account.AccountKey)
+	requireAppEvents(t, f, identity.EventAppRemoved, app, "")
+
+	require.NoError(t, f.Apps.Add(t.Context(), app))
+	requireUse(t, f, app, 1, 2)
+}
+
+// requireAppEvents requires that there is one event of a kind about an app.
+func requireAppEvents(t *testing.T, f fixture, kind string, app identity.App, more string) {
+	t.Helper()
+	events, err := f.Events.List(t.Context(), identity.EventsOf{Kind: kind}, 1000)
+	require.NoError(t, err)
+	var details []string
+	for _, event := range events {
+		if strings.HasPrefix(event.Detail, app.Platform+" "+app.ID) {
+			details = append(details, event.Detail)
+		}
+	}
+	require.Equal(t, []string{strings.TrimSpace(app.Platform + " " + app.ID + " " + more)}, details)
 }
 
 func appIsTaken(t *testing.T, f fixture) {

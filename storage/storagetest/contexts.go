@@ -99,6 +99,8 @@ func contextEndsWrites(t *testing.T, f fixture) {
 		"Clients.SetSecret":    func() error { return f.Clients.SetSecret(ctx, client.ID, identity.HashSecret("new")) },
 		"Clients.Update":       func() error { return f.Clients.Update(ctx, identity.Client{ID: client.ID}) },
 		"Clients.Disable":      func() error { return f.Clients.Disable(ctx, client.ID) },
+		"Apps.Update":          func() error { return f.Apps.Update(ctx, app) },
+		"Apps.Remove":          func() error { return f.Apps.Remove(ctx, app.Platform, app.ID) },
 		"Apps.SetOpenPlatform": func() error { return f.Apps.SetOpenPlatform(ctx, "platform", "app", "open") },
 		"Events.Record": func() error {
 			return f.Events.Record(ctx, identity.Event{Kind: "kind", UserID: user.ID})
