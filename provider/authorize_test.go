@@ -33,7 +33,7 @@ func TestSigningInWithABrowser(t *testing.T) {
 	require.NotEmpty(t, id["auth_time"])
 	require.Equal(t, claimsOf(t, a.text("access_token"))["sid"], id["sid"])
 	refreshed := w.token(form{"grant_type": "refresh_token", "client_id": "shop", "client_secret": testSecret,
-		"refresh_token": a.text("refresh_token")})
+		"refresh_token": a.text("refresh_token"), "scope": "openid"})
 	requireTokens(t, refreshed)
 	require.NotContains(t, claimsOf(t, refreshed.text("id_token")), "nonce", "it belongs to the request")
 
@@ -110,7 +110,7 @@ func TestARepeatedCodeIsAnswered(t *testing.T) {
 	second := w.redeem("shop", code, ":Idempotency-Key", testKey)
 	requireTokens(t, second)
 	require.Equal(t, first.text("refresh_token"), second.text("refresh_token"))
-	w.clock.Advance(5 * time.Minute) // the code has expired, the answer has not
+	w.clock.Move(5 * time.Minute) // the code has expired, the answer has not
 	requireTokens(t, w.redeem("shop", code, ":Idempotency-Key", testKey))
 	requireError(t, w.redeem("shop", code, ":Idempotency-Key", testKey+"2"), http.StatusBadRequest, "invalid_grant")
 	w.requireEnded(t, second)
@@ -147,7 +147,7 @@ func TestExpiredCodes(t *testing.T) {
 	v.signIn("alice", "shop")
 	for _, age := range []time.Duration{authorize.CodeLifetime, 3 * time.Minute} {
 		code := v.code(v.follow(v.open(v.request("shop"))), "shop")
-		w.clock.Advance(age)
+		w.clock.Move(age)
 		requireError(t, w.redeem("shop", code), http.StatusBadRequest, "invalid_grant")
 	}
 }
@@ -244,7 +244,7 @@ func TestPagesLeadNowhereElse(t *testing.T) {
 			p := v.open(path + "?to=" + url.QueryEscape(to) + "&" + query)
 			require.Equal(t, http.StatusNotFound, p.status, to)
 			require.Empty(t, p.next())
-			require.NotContains(t, p.body, "evil.example")
+			require.NotRegexp(t, `(href|content|action|src)="[^"?]*evil`, p.body)
 		}
 	}
 	for _, uri := range []string{"//evil.example", `https:\\evil.example`, "https://shop.example.com@evil.example/",
@@ -337,11 +337,11 @@ func TestPromptLogin(t *testing.T) {
 	w := newWeb(t)
 	v := w.visitor()
 	v.signIn("alice", "shop")
-	w.clock.Advance(time.Minute)
+	w.clock.Move(time.Minute)
 	again := v.follow(v.open(v.request("shop", "prompt", "login")))
 	require.Contains(t, again.body, `name="password"`)
 	v.code(v.enter(again, "alice"), "shop")
-	w.clock.Advance(time.Minute)
+	w.clock.Move(time.Minute)
 	old := v.follow(v.open(v.request("shop", "max_age", "30")))
 	require.Contains(t, old.body, `name="password"`)
 	v.code(v.enter(old, "alice"), "shop")

@@ -186,8 +186,8 @@ func (h *Handler) refuse(v visit, err error) {
 		Wait: failure.RetryAfter}
 	if v.request.Proved() {
 		answer := h.authorize.Refuse(v.request, failure)
-		mayRetry := failure.Code == oauth.TemporarilyUnavailable || failure.Code == oauth.ServerError
-		if v.request.Silent() || !mayRetry && v.request.Client.FirstParty {
+		own := v.request.Client.FirstParty && !aboutPage(failure)
+		if v.request.Silent() || own {
 			h.answer(v, answer)
 			return
 		}
@@ -197,6 +197,15 @@ func (h *Handler) refuse(v visit, err error) {
 		}
 	}
 	h.show(v, status, page)
+}
+
+// aboutPage reports whether an error concerns the user at the page, and not the client: they can try again.
+func aboutPage(failure *oauth.Error) bool {
+	switch failure.Code {
+	case oauth.TemporarilyUnavailable, oauth.TooManyRequests, oauth.ServerError, oauth.LoginRequired:
+		return true
+	}
+	return false
 }
 
 // kindOf returns the words for an error.
