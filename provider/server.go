@@ -104,6 +104,8 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 		// RFC 8414 §3.1
 		{"oauth_authorization_server", readMethods, "/.well-known/oauth-authorization-server" + path, corsAny,
 			slotNone, 0, metadata},
+		{"page_asset", readMethods, path + pages.AssetPattern, corsNone, slotNone, 0,
+			http.HandlerFunc(c.Pages.ServeAsset)},
 	}
 	// Probes and load balancers that ask the server itself know nothing of the issuer's path.
 	for _, below := range slices.Compact([]string{path, ""}) {

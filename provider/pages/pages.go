@@ -86,15 +86,15 @@ type view struct {
 // Render writes a page with a status, in the language of a request.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page Page) {
 	lang := languageOf(r, p.theme.Language)
-	shown := view{Page: page, Theme: p.theme, Lang: lang, Other: otherThan(lang), Assets: map[string]string{}}
+	v := view{Page: page, Theme: p.theme, Lang: lang, Other: otherThan(lang), Assets: map[string]string{}}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead { // others cannot be repeated by a link
-		shown.OtherURL = inLanguage(r, shown.Other)
+		v.OtherURL = inLanguage(r, v.Other)
 	}
 	for name, asset := range p.assets {
-		shown.Assets[name] = asset.path
+		v.Assets[name] = asset.path
 	}
 	var body bytes.Buffer
-	if err := p.templates[lang][page.template()].ExecuteTemplate(&body, layout, shown); err != nil {
+	if err := p.templates[lang][page.template()].ExecuteTemplate(&body, layout, v); err != nil {
 		panic(fmt.Errorf("pages: %w", err)) // tests render all pages
 	}
 	setHeaders(w.Header(), page)

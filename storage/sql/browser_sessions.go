@@ -60,7 +60,7 @@ func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSess
 }
 
 // replaceBrowserSession ends a browser session of the same user. The sessions that came from it, also those that are
-// over, then belong to the new one, whose end is told to their clients.
+// over, then belong to the new one, so that their clients learn when that ends.
 func replaceBrowserSession(tx *gorm.DB, now time.Time, by identity.BrowserSession, replaced string) error {
 	ended, err := endBrowserSessions(tx, now, identity.EndedByRenewal, "id = ? AND user_id = ?", replaced, by.UserID)
 	if err != nil || ended == 0 {
@@ -120,7 +120,7 @@ func (s *BrowserSessions) Find(ctx context.Context, secretHashes ...[32]byte) ([
 	return signedIn, instant(&now), nil
 }
 
-// seenInterval is how long BrowserSessions.Touch leaves a session alone, in milliseconds.
+// seenInterval is the time between two changes of a session by BrowserSessions.Touch, in milliseconds.
 const seenInterval = "60000"
 
 const touchBrowserSession = `WITH clock AS (SELECT {clock} AS now)
@@ -159,6 +159,9 @@ func (s *BrowserSessions) List(ctx context.Context, userID string) ([]identity.B
 func (s *BrowserSessions) End(ctx context.Context, id, reason string, all bool) (ended bool, err error) {
 	if storable(id) != nil {
 		return false, nil
+	}
+	if err := storable(reason); err != nil {
+		return false, err
 	}
 	and := " AND browser_session_id = ?"
 	if !all { // the list is enclosed in spaces, so that only a whole scope matches

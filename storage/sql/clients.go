@@ -27,13 +27,13 @@ type clientRow struct {
 	Confidential  bool
 	SecretHash    []byte
 	FirstParty    bool
-	Grants        []string `gorm:"serializer:json"`
-	Scopes        []string `gorm:"serializer:json"`
-	DefaultScopes []string `gorm:"serializer:json"`
-	Audience      []string `gorm:"serializer:json"`
-	IsAudience    []string `gorm:"serializer:json"`
-	Apps          []string `gorm:"serializer:json"`
-	Origins       []string `gorm:"serializer:json"`
+	Grants        textList
+	Scopes        textList
+	DefaultScopes textList
+	Audience      textList
+	IsAudience    textList
+	Apps          textList
+	Origins       textList
 	RefreshKeys   bool
 	WechatClaims  bool
 	AccessTTL     int64
@@ -42,8 +42,8 @@ type clientRow struct {
 	CreatedAt     int64 `gorm:"autoCreateTime:false"`
 	DisabledAt    *int64
 
-	RedirectURIs           []string `gorm:"serializer:json"`
-	PostLogoutRedirectURIs []string `gorm:"serializer:json"`
+	RedirectURIs           textList
+	PostLogoutRedirectURIs textList
 	BackchannelLogoutURI   string
 	AlwaysConsent          bool
 	OptionalPKCE           bool
@@ -116,8 +116,8 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 	})
 }
 
-// list returns a list that is stored as [] when it is empty, never as null.
-func list(items []string) []string { return append([]string{}, items...) }
+// list returns a list as it is read from the database: never nil.
+func list(items []string) textList { return append(textList{}, items...) }
 
 // Find implements identity.Clients.
 func (c *Clients) Find(ctx context.Context, id string) (identity.Client, error) {

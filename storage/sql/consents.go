@@ -22,10 +22,10 @@ var _ identity.Consents = (*Consents)(nil)
 func (db *DB) Consents() *Consents { return &Consents{db} }
 
 type consentRow struct {
-	UserID    string   `gorm:"primaryKey"`
-	ClientID  string   `gorm:"primaryKey"`
-	Resource  string   `gorm:"primaryKey"`
-	Scopes    []string `gorm:"serializer:json"`
+	UserID    string `gorm:"primaryKey"`
+	ClientID  string `gorm:"primaryKey"`
+	Resource  string `gorm:"primaryKey"`
+	Scopes    textList
 	Terms     string
 	GrantedAt int64
 }

@@ -67,5 +67,5 @@ func TestDamagedRolesAreAnError(t *testing.T) {
 	require.NoError(t, db.write.Exec("UPDATE users SET roles = 'admin'").Error)
 	_, err = db.Users().Find(t.Context(), user.ID)
 	require.Error(t, err, "not a user with fewer or more roles")
-	require.Error(t, (&roleSet{}).Scan(7))
+	require.Error(t, (&textList{}).Scan(7))
 }

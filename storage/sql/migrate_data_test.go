@@ -55,6 +55,14 @@ var written = []string{0: `
 	10: `UPDATE users SET username_skeleton = 'aiice{n}' WHERE id = 'u{n}'`,
 	11: `UPDATE sessions SET resources = 'https://a' WHERE user_id = 'u{n}';
 		UPDATE clients SET is_audience = '["https://b"]', legacy_audience_until = 1 WHERE id = 'c{n}'`,
+	14: `INSERT INTO browser_sessions (id, user_id, secret_hash, epoch, method, auth_time, device, idle_expires_at,
+		expires_at, last_seen_at) VALUES ('b{n}', 'u{n}', CAST('b{hash}{n}' AS {bytes}), 0, 'm', 1, 'd', 4000000000000,
+			4000000000000, 1);
+		UPDATE sessions SET browser_session_id = 'b{n}' WHERE id = '{session}';
+		INSERT INTO consents (user_id, client_id, resource, scopes, terms, granted_at)
+			VALUES ('u{n}', 'c{n}', '', '["openid"]', '', 1);
+		UPDATE clients SET redirect_uris = '["https://a/cb"]', post_logout_redirect_uris = '["https://a/"]',
+			backchannel_logout_uri = 'https://a/out', always_consent = TRUE, optional_pkce = TRUE WHERE id = 'c{n}'`,
 }
 
 // sessionOf returns the id of the session that a server of a version opened.

@@ -2,7 +2,10 @@ package sql
 
 import (
 	"context"
+	"database/sql/driver"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -98,4 +101,34 @@ func instant(ms *int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(*ms)
+}
+
+// textList is stored as a JSON array, both by gorm and by the statements that bypass it. Most lists are empty, and
+// these are not parsed.
+type textList []string
+
+const emptyList = "[]"
+
+// Value implements driver.Valuer.
+func (l textList) Value() (driver.Value, error) {
+	if len(l) == 0 {
+		return emptyList, nil
+	}
+	text, err := json.Marshal([]string(l))
+	return string(text), err
+}
+
+// Scan implements sql.Scanner.
+func (l *textList) Scan(value any) error {
+	*l = textList{}
+	switch text := value.(type) {
+	case string:
+		if text == emptyList {
+			return nil
+		}
+		return json.Unmarshal([]byte(text), (*[]string)(l))
+	case []byte:
+		return l.Scan(string(text))
+	}
+	return fmt.Errorf("lists are stored as text, not as %T", value)
 }

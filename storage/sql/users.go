@@ -3,8 +3,6 @@ package sql
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,7 +31,7 @@ type userRow struct {
 	AuthEpoch        int64
 	CreatedAt        int64 `gorm:"autoCreateTime:false"`
 	DisabledAt       *int64
-	Roles            roleSet
+	Roles            textList
 	Claims           string
 	DeletesAt        *int64
 	Dismissed        bool
@@ -58,8 +56,11 @@ func (r userRow) user() identity.User {
 	user := identity.User{
 		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt),
 		DisabledAt: instant(r.DisabledAt),
-		Roles:      r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt),
+		Claims:     identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt),
 		DeletionByOperator: r.Dismissed,
+	}
+	if len(r.Roles) > 0 {
+		user.Roles = r.Roles
 	}
 	if r.Username != nil {
 		user.Username = *r.Username
@@ -317,36 +318,6 @@ var _ identity.Entitlements = (*Entitlements)(nil)
 // Entitlements returns the store of roles and claims.
 func (db *DB) Entitlements() *Entitlements { return &Entitlements{db} }
 
-// roleSet is stored as a JSON array, both by gorm and by the statements that bypass it. Nearly all users have no
-// roles.
-type roleSet []string
-
-const noRoles = "[]"
-
-// Value implements driver.Valuer.
-func (r roleSet) Value() (driver.Value, error) {
-	if len(r) == 0 {
-		return noRoles, nil
-	}
-	text, err := json.Marshal([]string(r))
-	return string(text), err
-}
-
-// Scan implements sql.Scanner.
-func (r *roleSet) Scan(value any) error {
-	*r = nil
-	switch text := value.(type) {
-	case string:
-		if text == noRoles {
-			return nil
-		}
-		return json.Unmarshal([]byte(text), (*[]string)(r))
-	case []byte:
-		return r.Scan(string(text))
-	}
-	return fmt.Errorf("roles are stored as text, not as %T", value)
-}
-
 // GrantRole implements identity.Entitlements.
 func (e *Entitlements) GrantRole(ctx context.Context, id, role string) error {
 	return e.changeRoles(ctx, id, identity.EventRoleGranted, role,
@@ -378,7 +349,7 @@ func (e *Entitlements) changeRoles(ctx context.Context, id, kind, detail string,
 		if err != nil || slices.Equal(roles, user.Roles) {
 			return err
 		}
-		if err := changed(tx.Exec("UPDATE users SET roles = ? WHERE id = ?", roleSet(roles), id)); err != nil {
+		if err := changed(tx.Exec("UPDATE users SET roles = ? WHERE id = ?", textList(roles), id)); err != nil {
 			return err
 		}
 		return recordEvent(tx, now, identity.Event{Kind: kind, UserID: id, Detail: detail})

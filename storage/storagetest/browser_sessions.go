@@ -336,5 +336,6 @@ func hostileBrowserSessions(t *testing.T, f fixture) {
 		require.NoError(t, f.Browsers.Touch(t.Context(), text, time.Hour))
 		requireBrowsers(t, f, identity.User{ID: text})
 	}
+	require.Error(t, errorOf(f.Browsers.End(t.Context(), innocent.ID, "a\x00", true)))
 	requireBrowsers(t, f, user, innocent)
 }

@@ -50,6 +50,10 @@ func contextEndsReads(t *testing.T, f fixture) {
 		"Sessions.Find":          func() error { _, _, err := f.Sessions.Find(ctx, f.clockSession); return err },
 		"Sessions.FindByOpening": func() error { _, _, err := f.Sessions.FindByOpening(ctx, []byte("a")); return err },
 		"Sessions.List":          func() error { return errorOf(f.Sessions.List(ctx, "u_a")) },
+		"Browsers.Find":          func() error { _, _, err := f.Browsers.Find(ctx, [32]byte{}); return err },
+		"Browsers.List":          func() error { return errorOf(f.Browsers.List(ctx, "u_a")) },
+		"Consents.Find":          func() error { return errorOf(f.Consents.Find(ctx, "u_a", "c_a", "")) },
+		"Consents.List":          func() error { return errorOf(f.Consents.List(ctx, "u_a")) },
 		"Events.List":            func() error { return errorOf(f.Events.List(ctx, identity.EventsOf{}, 10)) },
 		"Keys.Keys":              func() error { return errorOf(f.Keys.Keys(ctx)) },
 	} {
@@ -102,16 +106,18 @@ func contextEndsWrites(t *testing.T, f fixture) {
 		"Apps.Update":          func() error { return f.Apps.Update(ctx, app) },
 		"Apps.Remove":          func() error { return f.Apps.Remove(ctx, app.Platform, app.ID) },
 		"Apps.SetOpenPlatform": func() error { return f.Apps.SetOpenPlatform(ctx, "platform", "app", "open") },
-		"Events.Record": func() error {
-			return f.Events.Record(ctx, identity.Event{Kind: "kind", UserID: user.ID})
-		},
-		"Keys.Update": func() error { return f.Keys.Update(ctx, adding(key)) },
+		"Events.Record":        func() error { return f.Events.Record(ctx, identity.Event{Kind: "kind", UserID: user.ID}) },
+		"Keys.Update":          func() error { return f.Keys.Update(ctx, adding(key)) },
 	}
 	maps.Copy(writes, writesOfSessions(ctx, f, newSession(user, client), user.AuthEpoch, session,
 		rotated(session, f.now(t), nil)))
+	browser := visit(t, f, user)
+	maps.Copy(writes, writesOfBrowsers(ctx, f, user, client, browser.ID))
 	for name, write := range writes {
 		require.ErrorIs(t, write(), context.Canceled, name)
 	}
+	requireBrowsers(t, f, user, browser)
+	requireConsents(t, f, user)
 	require.Equal(t, inUTC(user), f.user(t, user.ID))
 	require.Equal(t, session, f.session(t, session.ID))
 	f.requireLive(t, user, session.ID)
@@ -145,6 +151,21 @@ func writesOfSessions(ctx context.Context, f fixture, fresh identity.Session, ep
 			return errorOf(f.Sessions.EndAll(ctx, session.UserID, identity.EndedByTheft))
 		},
 		"Sessions.Prune": func() error { _, _, err := f.Sessions.Prune(ctx, 0, 10); return err },
+	}
+}
+
+// writesOfBrowsers returns the writes of BrowserSessions and Consents.
+func writesOfBrowsers(ctx context.Context, f fixture, user identity.User, client identity.Client,
+	id string) map[string]func() error {
+	return map[string]func() error{
+		"Browsers.Open": func() error {
+			return errorOf(f.Browsers.Open(ctx, newBrowserSession(user), lifetimes(), id))
+		},
+		"Browsers.Touch":    func() error { return f.Browsers.Touch(ctx, id, time.Hour) },
+		"Browsers.End":      func() error { return errorOf(f.Browsers.End(ctx, id, identity.EndedByUser, true)) },
+		"Browsers.Prune":    func() error { return errorOf(f.Browsers.Prune(ctx, 0, 10)) },
+		"Consents.Grant":    func() error { return f.Consents.Grant(ctx, newConsent(user, client, "openid")) },
+		"Consents.Withdraw": func() error { return errorOf(f.Consents.Withdraw(ctx, user.ID, client.ID)) },
 	}
 }
 

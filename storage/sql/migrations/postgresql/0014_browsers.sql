@@ -5,6 +5,8 @@
 
 -- +goose Up
 
+SET LOCAL lock_timeout = '1s';
+
 -- One row for each sign-in of a user in a browser. No index has a column that a visit changes (idle_expires_at,
 -- last_seen_at), and pages keep room for new versions of rows (see sessions in 0001).
 CREATE TABLE browser_sessions (

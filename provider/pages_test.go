@@ -1,0 +1,24 @@
+package provider_test
+
+import (
+	"net/http"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestPagesHaveTheirStyle: the files that a page refers to are at their paths.
+func TestPagesHaveTheirStyle(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	page := w.get("/authorize", nil)
+	require.Equal(t, "text/html; charset=utf-8", page.header.Get("Content-Type"))
+	href := regexp.MustCompile(`href="([^"]+/style.css)"`).FindStringSubmatch(page.body)
+	require.NotNil(t, href)
+	style := w.get(href[1], nil)
+	require.Equal(t, http.StatusOK, style.status)
+	require.Equal(t, "text/css; charset=utf-8", style.header.Get("Content-Type"))
+	require.Contains(t, style.header.Get("Cache-Control"), "immutable")
+	require.Equal(t, http.StatusNotFound, w.get("/pages/x/server.go", nil).status)
+}
