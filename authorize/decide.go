@@ -75,7 +75,7 @@ func (r Request) page(d decision, code oauth.Code, description string) decision 
 	return d
 }
 
-// choose returns the user whom the request is answered for; false if the browser has to ask.
+// choose returns the user that the request is answered for; false if the browser has to ask.
 func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.SignedIn, bool) {
 	for _, candidate := range candidates {
 		if candidate.ID == seen.Chosen {

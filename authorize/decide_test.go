@@ -2,6 +2,8 @@ package authorize
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,59 +22,74 @@ func signedIn(name string, ago time.Duration) identity.SignedIn {
 	return identity.SignedIn{BrowserSession: session, User: identity.User{ID: name}}
 }
 
-// TestDecide is the table of what a request is answered with. The client is the operator's own, at a web address.
+// TestDecide is the table of what a request is answered with. The client is the operator's own, at a web address. Alice
+// signed in an hour before noon, and Bob a minute.
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	alice, bob := signedIn("alice", time.Hour), signedIn("bob", time.Minute)
-	seen := func(ago time.Duration, chosen string) Seen { return Seen{At: noon.Add(-ago), Chosen: chosen} }
+	nobody, one, latest, two := []identity.SignedIn{}, []identity.SignedIn{alice}, []identity.SignedIn{bob},
+		[]identity.SignedIn{alice, bob}
+	seen := func(ago time.Duration, chosen identity.SignedIn) Seen {
+		return Seen{At: noon.Add(-ago), Chosen: chosen.ID}
+	}
+	consented := func(by identity.SignedIn) Seen { return Seen{At: noon, Chosen: by.ID, Consented: true} }
+	never := Seen{}
+	old, again := seen(30*time.Minute, alice), seen(2*time.Minute, bob)
 	for name, c := range map[string]struct {
 		users   []identity.SignedIn
-		prompt  []string
-		maxAge  time.Duration // 0: absent
-		subject string
+		request string // prompt, "age=" and the seconds of max_age, "hint=" and a user
 		seen    Seen
 		want    Step
-		user    string
-		failed  error
+		result  string // the user, or the error
 	}{
-		"nobody":                                 {want: StepSignIn},
-		"nobody, silently":                       {prompt: []string{"none"}, want: StepError, failed: oauth.LoginRequired},
-		"one":                                    {users: []identity.SignedIn{alice}, want: StepCode, user: "alice"},
-		"one, silently":                          {users: []identity.SignedIn{alice}, prompt: []string{"none"}, want: StepCode, user: "alice"},
-		"two":                                    {users: []identity.SignedIn{alice, bob}, want: StepChoose},
-		"two, silently":                          {users: []identity.SignedIn{alice, bob}, prompt: []string{"none"}, want: StepError, failed: oauth.AccountSelectionRequired},
-		"two and a hint":                         {users: []identity.SignedIn{alice, bob}, subject: "bob", want: StepCode, user: "bob"},
-		"two and a hint, silently":               {users: []identity.SignedIn{alice, bob}, subject: "bob", prompt: []string{"none"}, want: StepCode, user: "bob"},
-		"a hint to somebody else":                {users: []identity.SignedIn{alice}, subject: "bob", want: StepSignIn},
-		"a hint to somebody else, silently":      {users: []identity.SignedIn{alice}, subject: "bob", prompt: []string{"none"}, want: StepError, failed: oauth.LoginRequired},
-		"two, chosen":                            {users: []identity.SignedIn{alice, bob}, seen: seen(time.Minute, alice.ID), want: StepCode, user: "alice"},
-		"chosen, but signed out since":           {users: []identity.SignedIn{bob}, seen: seen(time.Minute, alice.ID), want: StepCode, user: "bob"},
-		"chosen against the hint":                {users: []identity.SignedIn{alice, bob}, subject: "bob", seen: seen(time.Minute, alice.ID), want: StepCode, user: "bob"},
-		"one, selecting":                         {users: []identity.SignedIn{alice}, prompt: []string{"select_account"}, want: StepChoose},
-		"one, selected":                          {users: []identity.SignedIn{alice}, prompt: []string{"select_account"}, seen: seen(time.Minute, alice.ID), want: StepCode, user: "alice"},
-		"signing in again":                       {users: []identity.SignedIn{alice}, prompt: []string{"login"}, want: StepSignIn, user: "alice"},
-		"signed in before the request was seen":  {users: []identity.SignedIn{alice}, prompt: []string{"login"}, seen: seen(30*time.Minute, alice.ID), want: StepSignIn, user: "alice"},
-		"signed in again":                        {users: []identity.SignedIn{bob}, prompt: []string{"login"}, seen: seen(2*time.Minute, bob.ID), want: StepCode, user: "bob"},
-		"signed in when the request was seen":    {users: []identity.SignedIn{bob}, prompt: []string{"login"}, seen: seen(time.Minute, bob.ID), want: StepCode, user: "bob"},
-		"young enough":                           {users: []identity.SignedIn{alice}, maxAge: time.Hour, want: StepCode, user: "alice"},
-		"too old":                                {users: []identity.SignedIn{alice}, maxAge: time.Hour - time.Second, want: StepSignIn, user: "alice"},
-		"too old, silently":                      {users: []identity.SignedIn{alice}, maxAge: time.Minute, prompt: []string{"none"}, want: StepError, failed: oauth.LoginRequired},
-		"too old, but signed in for the request": {users: []identity.SignedIn{bob}, maxAge: time.Second, seen: seen(2*time.Minute, bob.ID), want: StepCode, user: "bob"},
-		"asking for consent":                     {users: []identity.SignedIn{alice}, prompt: []string{"consent"}, want: StepConsent, user: "alice"},
-		"consent of the user":                    {users: []identity.SignedIn{alice}, prompt: []string{"consent"}, seen: Seen{At: noon, Chosen: alice.ID, Consented: true}, want: StepCode, user: "alice"},
-		"consent of another user":                {users: []identity.SignedIn{alice}, prompt: []string{"consent"}, seen: Seen{At: noon, Chosen: bob.ID, Consented: true}, want: StepConsent, user: "alice"},
+		"nobody":                                 {nobody, "", never, StepSignIn, ""},
+		"nobody, silently":                       {nobody, "none", never, StepError, "login_required"},
+		"one":                                    {one, "", never, StepCode, "alice"},
+		"one, silently":                          {one, "none", never, StepCode, "alice"},
+		"two":                                    {two, "", never, StepChoose, ""},
+		"two, silently":                          {two, "none", never, StepError, "account_selection_required"},
+		"two and a hint":                         {two, "hint=bob", never, StepCode, "bob"},
+		"two and a hint, silently":               {two, "none hint=bob", never, StepCode, "bob"},
+		"a hint to somebody else":                {one, "hint=bob", never, StepSignIn, ""},
+		"a hint to somebody else, silently":      {one, "none hint=bob", never, StepError, "login_required"},
+		"two, chosen":                            {two, "", seen(time.Minute, alice), StepCode, "alice"},
+		"chosen, but signed out since":           {latest, "", seen(time.Minute, alice), StepCode, "bob"},
+		"chosen against the hint":                {two, "hint=bob", seen(time.Minute, alice), StepCode, "bob"},
+		"one, selecting":                         {one, "select_account", never, StepChoose, ""},
+		"one, selected":                          {one, "select_account", seen(time.Minute, alice), StepCode, "alice"},
+		"signing in again":                       {one, "login", never, StepSignIn, "alice"},
+		"signed in before the request was seen":  {one, "login", old, StepSignIn, "alice"},
+		"signed in again":                        {latest, "login", again, StepCode, "bob"},
+		"signed in when the request was seen":    {latest, "login", seen(time.Minute, bob), StepCode, "bob"},
+		"young enough":                           {one, "age=3600", never, StepCode, "alice"},
+		"too old":                                {one, "age=3599", never, StepSignIn, "alice"},
+		"too old, silently":                      {one, "none age=60", never, StepError, "login_required"},
+		"too old, but signed in for the request": {latest, "age=1", again, StepCode, "bob"},
+		"asking for consent":                     {one, "consent", never, StepConsent, "alice"},
+		"consent of the user":                    {one, "consent", consented(alice), StepCode, "alice"},
+		"consent of another user":                {one, "consent", consented(bob), StepConsent, "alice"},
 	} {
-		r := Request{RedirectURI: "https://shop.example/cb", Prompt: c.prompt, MaxAge: -1, Subject: c.subject}
-		if c.maxAge > 0 {
-			r.MaxAge = c.maxAge
+		r := Request{RedirectURI: "https://shop.example/cb", MaxAge: -1}
+		for word := range strings.FieldsSeq(c.request) {
+			switch kind, value, _ := strings.Cut(word, "="); kind {
+			case "hint":
+				r.Subject = value
+			case "age":
+				seconds, err := strconv.Atoi(value)
+				require.NoError(t, err)
+				r.MaxAge = time.Duration(seconds) * time.Second
+			default:
+				r.Prompt = append(r.Prompt, word)
+			}
 		}
 		got, err := decide(r, situation{sessions: c.users, seen: c.seen, now: noon,
 			consents: func(identity.SignedIn) (bool, error) { return true, nil }})
 		require.NoError(t, err, name)
 		require.Equal(t, c.want, got.step, name)
-		require.Equal(t, c.user, got.user.UserID, name)
-		if c.failed != nil {
-			require.ErrorIs(t, got.failed, c.failed, name)
+		if c.want == StepError {
+			require.Equal(t, c.result, got.failed.Code.Error(), name)
+		} else {
+			require.Equal(t, c.result, got.user.UserID, name)
 		}
 	}
 }
@@ -87,14 +104,15 @@ func TestConsentIsAskedFor(t *testing.T) {
 		remembered bool
 		want       Step
 	}{
-		"web, remembered":               {identity.Client{}, "https://a.example/", true, StepCode},
-		"web, new":                      {identity.Client{}, "https://a.example/", false, StepConsent},
-		"loopback":                      {identity.Client{}, "http://127.0.0.1/", true, StepConsent},
-		"an app's own scheme":           {identity.Client{}, "com.example.app:/cb", true, StepConsent},
-		"first party at loopback":       {identity.Client{FirstParty: true}, "http://127.0.0.1/", true, StepConsent},
-		"confidential at loopback":      {identity.Client{Confidential: true}, "http://127.0.0.1/", true, StepCode},
-		"asks always":                   {identity.Client{AlwaysConsent: true}, "https://a.example/", true, StepConsent},
-		"confidential and asks always ": {identity.Client{Confidential: true, AlwaysConsent: true}, "https://a.example/", true, StepConsent},
+		"web, remembered":          {identity.Client{}, "https://a.example/", true, StepCode},
+		"web, new":                 {identity.Client{}, "https://a.example/", false, StepConsent},
+		"loopback":                 {identity.Client{}, "http://127.0.0.1/", true, StepConsent},
+		"an app's own scheme":      {identity.Client{}, "com.example.app:/cb", true, StepConsent},
+		"first party at loopback":  {identity.Client{FirstParty: true}, "http://127.0.0.1/", true, StepConsent},
+		"confidential at loopback": {identity.Client{Confidential: true}, "http://127.0.0.1/", true, StepCode},
+		"asks always":              {identity.Client{AlwaysConsent: true}, "https://a.example/", true, StepConsent},
+		"confidential and asks always": {identity.Client{Confidential: true, AlwaysConsent: true},
+			"https://a.example/", true, StepConsent},
 	} {
 		r := Request{Client: clients.Client{Client: c.client}, RedirectURI: c.redirect, MaxAge: -1}
 		at := situation{sessions: []identity.SignedIn{alice}, now: noon,

@@ -69,8 +69,8 @@ func (s *Service) prove(ctx context.Context, form url.Values) (Request, error) {
 	case client.Disabled():
 		return Request{}, oauth.NewError(oauth.UnauthorizedClient, "The client is disabled.")
 	case !client.MatchesRedirectURI(uri[0]):
-		return Request{}, invalid("redirect_uri is not one of the client's. It is compared byte for byte: register it " +
-			"with exactly this spelling.")
+		return Request{}, invalid("redirect_uri is not one of the client's. It is compared byte for byte: register " +
+			"it with exactly this spelling.")
 	}
 	r := Request{Client: client, RedirectURI: uri[0], FormPost: form.Get("response_mode") == "form_post"}
 	if state := form["state"]; len(state) == 1 && len(state[0]) <= maxState && clean(state[0]) {
@@ -180,7 +180,7 @@ func readPrompt(r *Request, form url.Values) error {
 	return nil
 }
 
-// readHint reads whom the request is about. The hint goes no further than here.
+// readHint reads which user the request is about. The hint goes no further than here.
 func (s *Service) readHint(r *Request, form url.Values) error {
 	r.Subject = form.Get(subjectParameter)
 	hint := form.Get("id_token_hint")

@@ -69,7 +69,8 @@ func newService(t *testing.T, change ...func(*identity.Client)) *Service {
 // form returns a valid request with some parameters changed; an empty value removes one.
 func form(changes ...string) url.Values {
 	values := url.Values{"client_id": {"shop"}, "redirect_uri": {callback}, "response_type": {"code"},
-		"code_challenge": {challengeOf(verifier)}, "code_challenge_method": {"S256"}, "state": {"s"}, "scope": {"openid"}}
+		"code_challenge": {challengeOf(verifier)}, "code_challenge_method": {"S256"}, "state": {"s"},
+		"scope": {"openid"}}
 	for n := 0; n < len(changes); n += 2 {
 		values.Set(changes[n], changes[n+1])
 		if changes[n+1] == "" {

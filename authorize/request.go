@@ -85,9 +85,10 @@ func (r Request) Host() string {
 	return scheme
 }
 
-// parameters of a request that are carried on.
-var carried = []string{"client_id", "code_challenge", "code_challenge_method", "login_hint", "max_age", "nonce", "prompt",
-	"redirect_uri", "resource", "response_mode", "response_type", "scope", "state", subjectParameter, "ui_locales"}
+// carried are the parameters of a request that pages carry on.
+var carried = []string{"client_id", "code_challenge", "code_challenge_method", "login_hint", "max_age", "nonce",
+	"prompt", "redirect_uri", "resource", "response_mode", "response_type", "scope", "state", subjectParameter,
+	"ui_locales"}
 
 // subjectParameter takes the place of id_token_hint in a request that is carried on. Sent by anybody else, it can only
 // keep a request from being answered for another user.

@@ -27,8 +27,8 @@ const (
 	seenSize     = seenBody + 32
 )
 
-// writeSeen encodes what has been done, with a MAC over it, the request and the browser, so that it counts nowhere else.
-// It returns "" if there is no secret.
+// writeSeen encodes what has been done, with a MAC over it, the request and the browser, so that it counts nowhere
+// else. It returns "" if there is no secret.
 func (s *Service) writeSeen(seen Seen, r Request, browser Browser) string {
 	set := s.keys.Current()
 	id := set.SecretID()

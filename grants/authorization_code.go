@@ -36,8 +36,8 @@ var (
 		"of the two may be an attacker. Start again at the authorization endpoint.")
 	errTooLate = oauth.NewError(oauth.InvalidGrant, "This request was answered more than ten minutes ago, or its "+
 		"refresh token was used since, or its session has ended.")
-	errUserChanged = oauth.NewError(oauth.InvalidGrant, "The user has signed out, or was disabled or changed since the "+
-		"code was issued. Start again at the authorization endpoint.")
+	errUserChanged = oauth.NewError(oauth.InvalidGrant, "The user has signed out, or was disabled or changed since "+
+		"the code was issued. Start again at the authorization endpoint.")
 )
 
 // redeem exchanges a code. What identifies the request is checked first, and a failure there ends nothing: a code that
@@ -61,7 +61,8 @@ func (g authorizationCode) redeem(ctx context.Context, r request) (tokens.Set, e
 	}
 	openings := []tokens.Opening{tokens.OpeningBy(code.OpenedBy())}
 	if r.Key != "" {
-		openings = g.issuer.OpeningsBy(code.OpenedBy(), oauth.GrantAuthorizationCode, r.Parameters.Get("code"), r.Key)
+		openings = tokens.FoundBy(code.OpenedBy(),
+			g.issuer.Openings(oauth.GrantAuthorizationCode, r.Parameters.Get("code"), r.Key))
 	}
 	if len(openings) == 0 {
 		return tokens.Set{}, tokens.ErrNotSigned
@@ -129,7 +130,7 @@ func (g authorizationCode) open(ctx context.Context, a tokens.Authorization, cod
 }
 
 // secondUse answers a repeated request, which proves with its Idempotency-Key that it is one, with the same refresh
-// token. Any other second use ends the session: whoever comes second may be the owner, and then the first was the thief
+// token. Any other second use ends the session: the second one may be the owner, and the first the thief
 // (RFC 6749 §4.1.2). Without a session it returns notFound.
 func (g authorizationCode) secondUse(ctx context.Context, a tokens.Authorization, openings []tokens.Opening,
 	notFound error) (tokens.Set, error) {

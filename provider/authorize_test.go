@@ -171,7 +171,8 @@ func TestACodeDiesWithItsBrowserSession(t *testing.T) {
 		require.NoError(t, err)
 		end(v, user)
 		requireError(t, w.redeem("shop", code), http.StatusBadRequest, "invalid_grant")
-		require.Equal(t, "login_required", v.answered(v.open(v.request("shop", "prompt", "none")), "shop").Get("error"), name)
+		silent := v.answered(v.open(v.request("shop", "prompt", "none")), "shop")
+		require.Equal(t, "login_required", silent.Get("error"), name)
 		require.NoError(t, w.database.Users().Enable(t.Context(), user.ID))
 	}
 	v := w.visitor()
@@ -213,8 +214,8 @@ func TestForeignForms(t *testing.T) {
 	signIn := v.follow(v.open(v.request("partner")))
 	consent := v.enter(signIn, "alice")
 	require.Contains(t, consent.body, `id="consent-allow"`)
-	for _, target := range []string{signIn.at, consent.at, strings.Replace(consent.at, "/consent", "/choose-account", 1),
-		"/sign-out"} {
+	chooser := strings.Replace(consent.at, "/consent", "/choose-account", 1)
+	for _, target := range []string{signIn.at, consent.at, chooser, "/sign-out"} {
 		for name, header := range map[string]http.Header{
 			"cross-site":           {"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}},
 			"same-site":            {"Sec-Fetch-Site": {"same-site"}, "Origin": {"https://evil.shop.example"}},
@@ -239,7 +240,8 @@ func TestPagesLeadNowhereElse(t *testing.T) {
 	v := w.visitor()
 	query := strings.TrimPrefix(w.request("shop"), "/authorize?")
 	for _, to := range []string{"", "//evil.example", `\\evil.example`, "https://evil.example", "%2F%2Fevil.example",
-		"/\tevil.example", "javascript:alert(1)", "authorize/../token", "AUTHORIZE", "authorize&to=https://evil.example"} {
+		"/\tevil.example", "javascript:alert(1)", "authorize/../token", "AUTHORIZE",
+		"authorize&to=https://evil.example"} {
 		for _, path := range []string{"/sign-in", "/choose-account", "/consent"} {
 			p := v.open(path + "?to=" + url.QueryEscape(to) + "&" + query)
 			require.Equal(t, http.StatusNotFound, p.status, to)
@@ -268,7 +270,8 @@ func TestCookiesCutOrDoubled(t *testing.T) {
 	quietVisitor := w.visitor()
 	for name, cookie := range map[string]string{
 		"cut": good.Name + "=" + good.Value[:len(good.Value)-1], "doubled": good.String() + "; " + good.String(),
-		"empty": good.Name + "=", "long": good.Name + "=" + strings.Repeat(good.Value+".", 9), "dots": good.Name + "=...",
+		"empty": good.Name + "=", "long": good.Name + "=" + strings.Repeat(good.Value+".", 9),
+		"dots": good.Name + "=...",
 	} {
 		p := quietVisitor.do(http.MethodGet, w.request("shop", "prompt", "none"), nil, http.Header{"Cookie": {cookie}})
 		require.Equal(t, "login_required", v.answered(p, "shop").Get("error"), name)
@@ -361,8 +364,8 @@ func TestFormPost(t *testing.T) {
 	require.NotContains(t, p.header.Get("Content-Security-Policy"), "form-action")
 }
 
-// TestErrorsOfPartnersAreShown before anybody has signed in: otherwise whoever registers a client could have this
-// server send people to any page of theirs (RFC 9700 §4.11.2).
+// TestErrorsOfPartnersAreShown before anybody has signed in: otherwise anyone who registers a client could have
+// this server send people to any page (RFC 9700 §4.11.2).
 func TestErrorsOfPartnersAreShown(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)

@@ -211,7 +211,8 @@ func TestClientsMayUseOnlyTheirGrants(t *testing.T) {
 	for name, f := range map[string]form{
 		"password at a public client": passwordForm("alice", testPassword).with("client_id", "mini",
 			"client_secret", ""),
-		"password at a third party": passwordForm("alice", testPassword).with("client_id", "third-party"),
+		"authorization code at one without it": {"grant_type": "authorization_code", "client_id": "mini", "code": "x"},
+		"password at a third party":            passwordForm("alice", testPassword).with("client_id", "third-party"),
 		"password at a client without it": passwordForm("alice", testPassword).with("client_id", "odd",
 			"client_secret", oddSecret),
 		"refresh at a client without it": refreshForm(refresh).with("client_id", "codes-only"),
@@ -225,7 +226,7 @@ func TestClientsMayUseOnlyTheirGrants(t *testing.T) {
 			requireError(t, w.token(f), http.StatusBadRequest, "unauthorized_client")
 		})
 	}
-	for _, name := range []string{"authorization_code", "implicit", "CLIENT_CREDENTIALS", "__proto__",
+	for _, name := range []string{"implicit", "CLIENT_CREDENTIALS", "__proto__",
 		"WECHAT_CODE", " password", "password ", "urn:ietf:params:oauth:grant-type:jwt-bearer"} {
 		requireError(t, w.token(form{"grant_type": name, "client_id": "mini", "code": "x"}), http.StatusBadRequest,
 			"unsupported_grant_type")

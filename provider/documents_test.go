@@ -54,14 +54,12 @@ func TestDocumentsMayBeCachedAndAskedAgain(t *testing.T) {
 // nothing else does.
 func TestMetadataListsWhatIsSupported(t *testing.T) {
 	t.Parallel()
-	w := newEnv(t)
+	w := newWeb(t)
 	a := w.get("/.well-known/openid-configuration", nil)
 	require.Equal(t, a.body, w.get("/.well-known/oauth-authorization-server", nil).body, "both documents are the same")
 	require.Equal(t, w.issuer, a.members["issuer"])
-	require.Equal(t, []any{}, a.members["response_types_supported"])
-	require.NotContains(t, a.members, "authorization_endpoint")
 	for name, value := range a.members {
-		if list, ok := value.([]any); ok && name != "response_types_supported" {
+		if list, ok := value.([]any); ok {
 			require.NotEmpty(t, list, "%s: members of no elements are left out", name)
 		}
 		if strings.HasSuffix(name, "_endpoint") || strings.HasSuffix(name, "_uri") {
@@ -70,7 +68,7 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 			require.NotEqual(t, http.StatusNotFound, w.get(path, nil).status, name)
 		}
 	}
-	for _, path := range []string{"/authorize", "/register", "/logout", "/debug/pprof/", "/debug/vars", "/metrics",
+	for _, path := range []string{"/register", "/logout", "/debug/pprof/", "/debug/vars", "/metrics",
 		"/.git/config", "/", "/token/", "/TOKEN", "/userinfo/", "/revoke/", "/introspect/", "/.well-known/", "/admin"} {
 		requireError(t, w.get(path, nil), http.StatusNotFound, "not_found")
 	}
@@ -86,9 +84,12 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 		"client_credentials": serviceForm(),
 		"qq_code":            w.qqForm("alice"),
 	}
-	require.Len(t, a.members["grant_types_supported"], len(work))
+	require.Len(t, a.members["grant_types_supported"], len(work)+1, "and authorization_code, with which requireClaims "+
+		"gets a token")
 	for _, name := range a.members["grant_types_supported"].([]any) {
-		requireTokens(t, w.token(work[name.(string)]))
+		if name != oauth.GrantAuthorizationCode {
+			requireTokens(t, w.token(work[name.(string)]))
+		}
 	}
 	methods := map[string][]string{
 		"none":                {},
@@ -99,7 +100,7 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 	for _, name := range a.members["token_endpoint_auth_methods_supported"].([]any) {
 		requireTokens(t, w.token(w.wechatCode("alice").with(methods[name.(string)]...)))
 	}
-	requireAuthMethods(t, w, a.members)
+	requireAuthMethods(t, w.env, a.members)
 	requireError(t, w.token(w.wechatCode("alice").with("client_id", "", "client_assertion", "x",
 		"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")),
 		http.StatusUnauthorized, "invalid_client")
@@ -117,14 +118,16 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 }
 
 // requireClaims requires ID tokens to have the claims that the metadata names, and no others.
-func requireClaims(t *testing.T, w *env, metadata map[string]any) {
+func requireClaims(t *testing.T, w *web, metadata map[string]any) {
 	t.Helper()
 	found := map[string]bool{}
 	first := w.token(w.wechatCode("new-user").with("scope", "openid")).text("id_token")
 	alice := w.token(passwordForm("alice", testPassword))
 	w.knowAll(claimsOf(t, alice.text("access_token"))["sub"].(string))
 	named := w.token(passwordForm("alice", testPassword).with("scope", "openid profile email phone")).text("id_token")
-	for _, token := range []string{first, named} {
+	browser := w.visitor()
+	requested := w.redeem("shop", browser.code(browser.signIn("alice", "shop"), "shop")).text("id_token")
+	for _, token := range []string{first, named, requested} {
 		require.Contains(t, metadata["id_token_signing_alg_values_supported"], headerOf(t, token)["alg"])
 		for claim := range claimsOf(t, token) {
 			found[claim] = true

@@ -34,8 +34,8 @@ func newWeb(t testing.TB, options ...option) *web {
 	w := &web{newEnv(t, options...)}
 	grants := []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken}
 	for _, client := range []identity.Client{
-		{ID: "shop", Name: "The shop", Confidential: true, SecretHash: identity.HashSecret(testSecret), FirstParty: true,
-			RedirectURIs: []string{webCallback}},
+		{ID: "shop", Name: "The shop", Confidential: true, SecretHash: identity.HashSecret(testSecret),
+			FirstParty: true, RedirectURIs: []string{webCallback}},
 		{ID: "spa", Name: "The app", FirstParty: true, RedirectURIs: []string{webCallback}},
 		{ID: "partner", Name: "A partner", Confidential: true, SecretHash: identity.HashSecret(testSecret),
 			RedirectURIs: []string{thirdCallback}},

@@ -19,10 +19,9 @@ func OpeningBy(by []byte) Opening {
 	return Opening{By: by, secret: [sessionSecretSize]byte(randomBytes(sessionSecretSize))}
 }
 
-// OpeningsBy is like [Issuer.Openings], but all are found by a given value. So the sign-in opens one session at most,
-// whatever secrets rotate meanwhile; whether it was with the same parts, [Opening.Opened] tells.
-func (i *Issuer) OpeningsBy(by []byte, parts ...string) []Opening {
-	openings := i.Openings(parts...)
+// FoundBy returns openings that are all found by a given value. So the sign-in opens one session at most, whatever
+// secrets rotate meanwhile; [Opening.Opened] reports whether that was one with the same parts.
+func FoundBy(by []byte, openings []Opening) []Opening {
 	for n := range openings {
 		openings[n].By = by
 	}

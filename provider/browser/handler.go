@@ -173,8 +173,8 @@ func (h *Handler) answer(v visit, answer authorize.Answer) {
 }
 
 // refuse answers a request that cannot be granted. An error goes to the client only if its redirect URI is proved. If
-// nobody has signed in yet, it goes there by itself only at the operator's own clients: otherwise anybody could register
-// a client in order to have this server send people to a page of theirs (RFC 9700 §4.11.2).
+// nobody has signed in yet, it goes there by itself only at the operator's own clients: otherwise anybody could
+// register a client to have this server send people to any page (RFC 9700 §4.11.2).
 func (h *Handler) refuse(v visit, err error) {
 	failure, ok := errors.AsType[*oauth.Error](err)
 	if !ok {

@@ -215,6 +215,8 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"session.ahead":                 {"", "maybe"},
 		"session.idle":                  {"0s", "8761h"},
 		"session.absolute":              {"0s", "87601h"},
+		"browser.session_idle":          {"0s", "59s", "8761h"},
+		"browser.session_absolute":      {"0s", "59s", "8761h"},
 		"session.limit":                 {"", "-1", "10001", "1.5", "many"},
 		"password.address_attempts":     {"-1", "1000001"},
 		"pages.name":                    {strings.Repeat("名", 41), " a", "a@b", "\u202eknaB"},

@@ -98,7 +98,8 @@ var endingsOfSignedIn = map[string]ending{
 			return errorOf(f.Sessions.End(t.Context(), s.sessions["client"].ID, identity.EndedByUser))
 		},
 		identity.EndedByUser,
-		[]string{"browser", "browser by account", "client offline", "client by account", "app", "app by account"}, false,
+		[]string{"browser", "browser by account", "client offline", "client by account", "app", "app by account"},
+		false,
 	},
 	"a browser session": {
 		func(t *testing.T, f fixture, s signedIn) error {

@@ -103,7 +103,8 @@ func consentIsWithdrawn(t *testing.T, f fixture) {
 	stock := newConsent(user, client, "stock.read")
 	stock.Resource = "urn:example:stock"
 	grantConsent(t, f, stock)
-	kept, theirs := grantConsent(t, f, newConsent(user, another, "openid")), grantConsent(t, f, newConsent(other, client, "openid"))
+	kept := grantConsent(t, f, newConsent(user, another, "openid"))
+	theirs := grantConsent(t, f, newConsent(other, client, "openid"))
 	session, elsewhere, bystander := f.signIn(t, user, client), f.signIn(t, user, another), f.signIn(t, other, client)
 	withdrawn, err := f.Consents.Withdraw(t.Context(), user.ID, client.ID)
 	require.NoError(t, err)

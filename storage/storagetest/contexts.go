@@ -62,12 +62,12 @@ func contextEndsReads(t *testing.T, f fixture) {
 }
 
 func contextEndsWrites(t *testing.T, f fixture) {
-	ctx := canceled(t)
-	user, client, app, key := f.newUser(t), f.newClient(t), newApp(), newKey(1)
+	ctx, user, client, app, key := canceled(t), f.newUser(t), f.newClient(t), newApp(), newKey(1)
 	app.PhoneBudget = 2
 	require.NoError(t, f.Apps.Add(t.Context(), app))
 	requireSpent(t, f, app, true)
-	linked, pending := newIdentity("wx2"), f.newUser(t)
+	linked, pending, event := newIdentity("wx2"), f.newUser(t), identity.Event{Kind: "kind", UserID: user.ID}
+	link := linked.AccountKey
 	f.link(t, user, linked)
 	f.requestDeletion(t, pending, 0)
 	session, external, name := f.signIn(t, user, client), newIdentity("wx1"), newName()
@@ -77,14 +77,12 @@ func contextEndsWrites(t *testing.T, f fixture) {
 			_, _, err := f.Accounts.FindOrCreateUser(ctx, external)
 			return err
 		},
-		"Users.Disable":     func() error { return f.Users.Disable(ctx, user.ID) },
-		"Users.Enable":      func() error { return f.Users.Enable(ctx, user.ID) },
-		"Users.SetPassword": func() error { return f.Users.SetPassword(ctx, user.ID, "new hash") },
-		"Users.SetUsername": func() error { return f.Users.SetUsername(ctx, user.ID, name) },
-		"Accounts.Link":     func() error { return f.Accounts.Link(ctx, user.ID, external) },
-		"Accounts.Unlink": func() error {
-			return errorOf(f.Accounts.Unlink(ctx, user.ID, linked.AccountKey))
-		},
+		"Users.Disable":              func() error { return f.Users.Disable(ctx, user.ID) },
+		"Users.Enable":               func() error { return f.Users.Enable(ctx, user.ID) },
+		"Users.SetPassword":          func() error { return f.Users.SetPassword(ctx, user.ID, "new hash") },
+		"Users.SetUsername":          func() error { return f.Users.SetUsername(ctx, user.ID, name) },
+		"Accounts.Link":              func() error { return f.Accounts.Link(ctx, user.ID, external) },
+		"Accounts.Unlink":            func() error { return errorOf(f.Accounts.Unlink(ctx, user.ID, link)) },
 		"Deletions.RequestDeletion":  func() error { return errorOf(f.Deletions.RequestDeletion(ctx, user.ID, 0)) },
 		"Deletions.ScheduleDeletion": func() error { return errorOf(f.Deletions.ScheduleDeletion(ctx, user.ID, 0)) },
 		"Deletions.CancelDeletion":   func() error { return f.Deletions.CancelDeletion(ctx, pending.ID) },
@@ -106,7 +104,7 @@ func contextEndsWrites(t *testing.T, f fixture) {
 		"Apps.Update":          func() error { return f.Apps.Update(ctx, app) },
 		"Apps.Remove":          func() error { return f.Apps.Remove(ctx, app.Platform, app.ID) },
 		"Apps.SetOpenPlatform": func() error { return f.Apps.SetOpenPlatform(ctx, "platform", "app", "open") },
-		"Events.Record":        func() error { return f.Events.Record(ctx, identity.Event{Kind: "kind", UserID: user.ID}) },
+		"Events.Record":        func() error { return f.Events.Record(ctx, event) },
 		"Keys.Update":          func() error { return f.Keys.Update(ctx, adding(key)) },
 	}
 	maps.Copy(writes, writesOfSessions(ctx, f, newSession(user, client), user.AuthEpoch, session,
