@@ -38,7 +38,7 @@ func (s *Service) Read(ctx context.Context, form url.Values) (Request, error) {
 			return r, err
 		}
 	}
-	if r.canonical = canonical(form, r.Subject); len(r.canonical) > maxCanonical {
+	if r.setCanonical(form); len(r.canonical) > maxCanonical {
 		return r, invalid("The request is too long: its parameters have at most 2048 bytes together. Shorten state, " +
 			"nonce or scope.")
 	}

@@ -38,6 +38,7 @@ type Request struct {
 	Subject   string // the user that id_token_hint is about; "": absent
 
 	canonical string
+	bound     string // the part that what has been done for the request is bound to
 }
 
 // Proved reports whether errors may be sent to the redirect URI.
@@ -97,18 +98,21 @@ const subjectParameter = "hinted_user"
 // maxCanonical is the maximum length of a canonical request, so that it fits into URLs and headers everywhere.
 const maxCanonical = 2 << 10
 
-// canonical returns the canonical form of a request's parameters.
-func canonical(form url.Values, subject string) string {
+// setCanonical sets the canonical form of the parameters. A page in another language has other ui_locales, and what the
+// browser has done so far still counts there.
+func (r *Request) setCanonical(form url.Values) {
 	kept := url.Values{}
 	for _, name := range carried {
 		if value := form.Get(name); value != "" {
 			kept.Set(name, value)
 		}
 	}
-	if subject != "" {
-		kept.Set(subjectParameter, subject)
+	if r.Subject != "" {
+		kept.Set(subjectParameter, r.Subject)
 	}
-	return kept.Encode()
+	r.canonical = kept.Encode()
+	kept.Del("ui_locales")
+	r.bound = kept.Encode()
 }
 
 // Answer is what a client receives at its redirect URI: parameters in its query, or in a form that the browser posts.

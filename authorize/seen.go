@@ -41,7 +41,7 @@ func (s *Service) writeSeen(seen Seen, r Request, browser Browser) string {
 	b = append(b, flags)
 	chosen, _ := uuid.Parse(seen.Chosen) // the zero UUID for none
 	b = append(b, chosen[:]...)
-	mac, ok := set.MAC(id, seenPurpose, b, []byte(r.canonical), browser.id())
+	mac, ok := set.MAC(id, seenPurpose, b, []byte(r.bound), browser.id())
 	if !ok {
 		return ""
 	}
@@ -55,7 +55,7 @@ func (s *Service) readSeen(text string, r Request, browser Browser, now time.Tim
 	if err != nil || len(b) != seenSize {
 		return Seen{}
 	}
-	mac, ok := s.keys.Current().MAC([secretIDSize]byte(b), seenPurpose, b[:seenBody], []byte(r.canonical), browser.id())
+	mac, ok := s.keys.Current().MAC([secretIDSize]byte(b), seenPurpose, b[:seenBody], []byte(r.bound), browser.id())
 	if !ok || subtle.ConstantTimeCompare(mac[:], b[seenBody:]) != 1 {
 		return Seen{}
 	}

@@ -351,6 +351,24 @@ func TestPromptLogin(t *testing.T) {
 	v.code(v.open(v.request("shop", "max_age", "30")), "shop")
 }
 
+// TestAFailedSignInKeepsWhatWasThere: who must sign in again, and that somebody chose to be another user.
+func TestAFailedSignInKeepsWhatWasThere(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	v.signIn("alice", "shop")
+	w.clock.Move(time.Minute)
+	again := v.follow(v.open(v.request("shop", "prompt", "login")))
+	wrong := v.submit(again, "username", "alice", "password", "wrong")
+	require.Contains(t, wrong.body, `id="other-account"`)
+	other := v.open(again.at + "&another_account=1")
+	require.NotContains(t, other.body, `id="other-account"`)
+	wrong = v.submit(other, "username", "bob", "password", "wrong")
+	require.Contains(t, wrong.body, `value="bob"`)
+	chinese := v.open(again.at + "&ui_locales=zh-CN")
+	v.code(v.enter(chinese, "alice"), "shop")
+}
+
 // TestFormPost answers in a form that the page posts to the client.
 func TestFormPost(t *testing.T) {
 	t.Parallel()

@@ -3,8 +3,10 @@ package browser
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/lingpai/lingpai/authorize"
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/signin"
@@ -20,21 +22,24 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 		h.signIn(v)
 		return
 	}
-	page := h.signInPage(v)
-	if !r.URL.Query().Has(anotherParameter) {
-		next, ok := h.next(v, authorize.StepSignIn)
-		if !ok {
-			return
-		}
-		if name := next.User.User.Username; name != "" {
-			page.Username, page.Fixed, page.OtherAccount = name, true, h.other(v)
-		}
+	if r.URL.Query().Has(anotherParameter) {
+		h.show(v, http.StatusOK, h.signInPage(v, identity.SignedIn{}))
+		return
 	}
-	h.show(v, http.StatusOK, page)
+	if next, ok := h.next(v, authorize.StepSignIn); ok {
+		h.show(v, http.StatusOK, h.signInPage(v, next.User))
+	}
 }
 
-func (h *Handler) signInPage(v visit) pages.SignIn {
-	return pages.SignIn{Form: h.form(v, SignInPath), Client: v.request.Client.Name, Username: v.request.LoginHint}
+// signInPage returns the page for a user who must sign in again, or for anybody.
+func (h *Handler) signInPage(v visit, user identity.SignedIn) pages.SignIn {
+	page := pages.SignIn{Form: h.form(v, SignInPath), Client: v.request.Client.Name, Username: v.request.LoginHint}
+	if v.r.URL.Query().Has(anotherParameter) {
+		page.Form.Action = h.other(v)
+	} else if name := user.User.Username; name != "" {
+		page.Username, page.Fixed, page.OtherAccount = name, true, h.other(v)
+	}
+	return page
 }
 
 // other returns the URL of the page to sign in as somebody else.
@@ -44,44 +49,55 @@ func (h *Handler) other(v visit) string {
 
 // signIn signs a user in with what the page has posted.
 func (h *Handler) signIn(v visit) {
-	page := h.signInPage(v)
-	page.Username = v.form.Get("username")
-	password := v.form.Get("password")
-	if page.Username == "" || password == "" {
-		page.Problem = pages.UsernameMissing
-		if page.Username != "" {
-			page.Problem = pages.PasswordMissing
+	username, password := v.form.Get("username"), v.form.Get("password")
+	if username == "" || password == "" {
+		problem := pages.PasswordMissing
+		if username == "" {
+			problem = pages.UsernameMissing
 		}
-		h.show(v, http.StatusBadRequest, page)
+		h.again(v, http.StatusBadRequest, problem, 0)
 		return
 	}
 	browser, seen, err := h.authorize.SignIn(v.r.Context(), v.request, v.browser, v.seen, authorize.Credentials{
-		Username: page.Username, Password: password, Address: v.r.RemoteAddr,
-		Device: signin.DeviceLabel(v.r.UserAgent())})
+		Username: username, Password: password, Address: v.r.RemoteAddr, Device: signin.DeviceLabel(v.r.UserAgent())})
 	if err != nil {
-		h.signInFailed(v, page, err)
+		h.signInFailed(v, err)
 		return
 	}
 	h.cookie.write(v.w, browser)
 	h.sendOn(v, seen)
 }
 
-// signInFailed shows the page again, with what is wrong.
-func (h *Handler) signInFailed(v visit, page pages.SignIn, err error) {
+// again shows the page again, with what is wrong and what was filled in.
+func (h *Handler) again(v visit, status int, problem pages.Problem, wait time.Duration) {
+	next, err := h.authorize.Judge(v.r.Context(), v.request, v.browser, v.seen)
+	if err != nil {
+		h.refuse(v, err)
+		return
+	}
+	page := h.signInPage(v, next.User)
+	page.Problem, page.Wait = problem, wait
+	if !page.Fixed {
+		page.Username = v.form.Get("username")
+	}
+	h.show(v, status, page)
+}
+
+// signInFailed shows the page again, or an error that is not the user's.
+func (h *Handler) signInFailed(v visit, err error) {
 	failure, ok := errors.AsType[*oauth.Error](err)
 	if !ok || failure.Code == oauth.ServerError {
 		h.refuse(v, err)
 		return
 	}
+	problem := pages.SignInUnavailable
 	switch failure.Code {
 	case oauth.InvalidGrant:
-		page.Problem = pages.WrongCredentials
+		problem = pages.WrongCredentials
 	case oauth.TooManyRequests:
-		page.Problem, page.Wait = pages.TooManyAttempts, failure.RetryAfter
-	default:
-		page.Problem = pages.SignInUnavailable
+		problem = pages.TooManyAttempts
 	}
 	h.logger.InfoContext(v.r.Context(), "sign-in refused", "error", failure.Code.Error(), "cause", failure.Cause,
 		"client", v.request.Client.ID)
-	h.show(v, failure.Code.Status(), page)
+	h.again(v, failure.Code.Status(), problem, failure.RetryAfter)
 }

@@ -40,14 +40,6 @@ func New(issuer string, theme Theme) (*Pages, error) {
 	return p, nil
 }
 
-// TermsVersion returns the version of the terms that pages link to, or "" if they link to none.
-func (p *Pages) TermsVersion() string {
-	if p.theme.TermsURL == "" && p.theme.PrivacyURL == "" {
-		return ""
-	}
-	return p.theme.TermsVersion
-}
-
 // parse returns the templates by name, with words.
 func parse(w words) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{"say": w.say, "count": w.count, "minutes": w.minutes, "ago": w.ago, "scope": w.scope,

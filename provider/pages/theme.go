@@ -19,6 +19,14 @@ type Theme struct {
 	TermsVersion string // of both, kept with each consent
 }
 
+// LinkedTerms returns the version of the terms that pages link to, or "" if they link to none.
+func (t Theme) LinkedTerms() string {
+	if t.TermsURL == "" && t.PrivacyURL == "" {
+		return ""
+	}
+	return t.TermsVersion
+}
+
 // MaxLogo is the size limit of a logo in bytes.
 const MaxLogo = 20 << 10
 

@@ -117,10 +117,10 @@ func TestLogo(t *testing.T) {
 func TestTheme(t *testing.T) {
 	t.Parallel()
 	theme := newTheme(t)
-	require.Equal(t, "2026-11", newPages(t, theme).TermsVersion())
+	require.Equal(t, "2026-11", theme.LinkedTerms())
 	theme.Name, theme.TermsURL, theme.PrivacyURL = "", "", ""
 	p := newPages(t, theme)
-	require.Empty(t, p.TermsVersion(), "there are no terms")
+	require.Empty(t, theme.LinkedTerms(), "there are no terms")
 	require.Equal(t, "Sign in · login.example.com",
 		textOf(elements(parsed(t, render(p, "en", pages.SignIn{})), "title")[0]))
 	for _, link := range []string{"", "http://example.com", "javascript:alert(1)", "//example.com", "https://a:b@c"} {
