@@ -25,6 +25,7 @@ type Consents interface {
 	// List returns all consents of a user, ordered by client and resource.
 	List(ctx context.Context, userID string) ([]Consent, error)
 	// Withdraw deletes the consents of a user for a client and ends the user's sessions at the client, in one
-	// transaction, with an event. It returns false if there was none, and then changes nothing.
+	// transaction, with an event. It increases the user's epoch, so that no code from before opens a session. It
+	// returns false if there was none, and then changes nothing.
 	Withdraw(ctx context.Context, userID, clientID string) (bool, error)
 }

@@ -106,6 +106,9 @@ func (c *Consents) Withdraw(ctx context.Context, userID, clientID string) (bool,
 			clientID)); err != nil {
 			return err
 		}
+		if err := nextEpoch(tx, userID); err != nil { // the client may hold a code
+			return err
+		}
 		_, err := endSessions(tx, now, identity.EndedByUser, userID, " AND client_id = ?", clientID)
 		return err
 	})

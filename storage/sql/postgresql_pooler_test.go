@@ -168,7 +168,7 @@ func requireServesPooled(t *testing.T, database string) {
 			require.NoError(t, call.do(t.Context()), call.name)
 		}
 	}
-	require.EqualValues(t, 2, epoch(t, db, user.ID))
+	require.EqualValues(t, 3, epoch(t, db, user.ID))
 }
 
 // TestMigrationsBehindAPooler migrates an empty database by several servers at the same time.

@@ -1,0 +1,29 @@
+package provider_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestACodeDiesWithTheConsent: a client that was just given a code cannot use it after the user has withdrawn.
+func TestACodeDiesWithTheConsent(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	code := v.code(v.follow(v.submit(v.signIn("alice", "partner"), "decision", "allow")), "partner")
+	w.withdraw("alice", "partner")
+	requireError(t, w.redeem("partner", code), http.StatusBadRequest, "invalid_grant")
+	v.code(v.open(v.request("shop", "prompt", "none")), "shop") // the browser is still signed in
+}
+
+// withdraw withdraws a user's consent for a client.
+func (w *web) withdraw(user, client string) {
+	w.t.Helper()
+	found, err := w.database.Users().FindByUsername(w.t.Context(), user)
+	require.NoError(w.t, err)
+	withdrawn, err := w.database.Consents().Withdraw(w.t.Context(), found.ID, client)
+	require.NoError(w.t, err)
+	require.True(w.t, withdrawn)
+}
