@@ -18,6 +18,20 @@ func TestACodeDiesWithTheConsent(t *testing.T) {
 	v.code(v.open(v.request("shop", "prompt", "none")), "shop") // the browser is still signed in
 }
 
+// TestWithdrawnConsentsAreAskedForAgain: what a page has recorded is good for a quarter of an hour, a consent only until
+// it is withdrawn.
+func TestWithdrawnConsentsAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	sent := v.submit(v.signIn("alice", "partner"), "decision", "allow")
+	v.code(v.open(sent.next()), "partner")
+	w.withdraw("alice", "partner")
+	asked := v.follow(v.open(sent.next()))
+	require.Contains(t, asked.body, `id="consent-allow"`)
+	v.code(v.follow(v.submit(asked, "decision", "allow")), "partner")
+}
+
 // withdraw withdraws a user's consent for a client.
 func (w *web) withdraw(user, client string) {
 	w.t.Helper()
