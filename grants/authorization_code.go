@@ -116,8 +116,8 @@ func (g authorizationCode) open(ctx context.Context, a tokens.Authorization, cod
 	switch {
 	case errors.Is(err, identity.ErrExists):
 		return g.secondUse(ctx, a, openings, errCodeUsed)
-	case errors.Is(err, identity.ErrStale):
-		return tokens.Set{}, errUserChanged
+	case errors.Is(err, identity.ErrStale): // since it was used, perhaps
+		return g.secondUse(ctx, a, openings, errUserChanged)
 	case err != nil:
 		return tokens.Set{}, tokens.Failed(err)
 	case !set.Session.LastSeenAt.Before(expires):

@@ -32,6 +32,27 @@ func TestWithdrawnConsentsAreAskedForAgain(t *testing.T) {
 	v.code(v.follow(v.submit(asked, "decision", "allow")), "partner")
 }
 
+// TestCodeReplayAfterAnotherSignIn: a second use ends the session of the first also if the browser session that both are
+// from was renewed in between, or ended.
+func TestCodeReplayAfterAnotherSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	for name, between := range map[string]func(v visitor){
+		"signed in again": func(v visitor) { v.enter(v.follow(v.open(w.request("shop", "prompt", "login"))), "alice") },
+		"signed out":      func(v visitor) { v.submit(v.open("/sign-out")) },
+	} {
+		v := w.visitor()
+		code := v.code(v.signIn("alice", "shop", "scope", "openid offline_access"), "shop")
+		first := w.redeem("shop", code, ":Idempotency-Key", testKey)
+		requireTokens(t, first)
+		between(v)
+		requireTokens(t, w.redeem("shop", code, ":Idempotency-Key", testKey)) // the owner, who has lost the answer
+		requireError(t, w.redeem("shop", code), http.StatusBadRequest, "invalid_grant")
+		t.Log(name)
+		w.requireEnded(t, first)
+	}
+}
+
 // withdraw withdraws a user's consent for a client.
 func (w *web) withdraw(user, client string) {
 	w.t.Helper()
