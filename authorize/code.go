@@ -20,6 +20,7 @@ const (
 	codePurpose = "authorization code"
 	codeRandom  = 16 // bytes
 	maxCode     = 1024
+	minVerifier = 43
 
 	// CodeLifetime is how long a code can be used (RFC 6749 §4.1.2 recommends ten minutes at most).
 	CodeLifetime = time.Minute
@@ -100,12 +101,15 @@ func (c Code) IsFor(clientID, redirectURI string) bool {
 	return c.ClientID == clientID && subtle.ConstantTimeCompare(sum[:], c.RedirectURI) == 1
 }
 
-// ProvedBy reports whether a code_verifier is the one that the code was requested with (RFC 7636 §4.6). For a code that
-// was requested without a challenge only an absent verifier is: otherwise an attacker could strip the challenge from
-// the request (RFC 9700 §4.8.2).
+// ProvedBy reports whether a code_verifier is the one that the code was requested with (RFC 7636 §4.6). One that is too
+// short (§4.1) is not, since it could be guessed. For a code that was requested without a challenge only an absent
+// verifier is: otherwise an attacker could strip the challenge from the request (RFC 9700 §4.8.2).
 func (c Code) ProvedBy(verifier string) bool {
 	if c.Challenge == "" {
 		return verifier == ""
+	}
+	if len(verifier) < minVerifier {
+		return false
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	challenge := base64.RawURLEncoding.EncodeToString(sum[:])

@@ -23,7 +23,7 @@ func TestCodesHoldWhatWasGranted(t *testing.T) {
 	t.Parallel()
 	set := newSet(t)
 	r := Request{Client: clients.Client{Client: identity.Client{ID: "shop"}}, RedirectURI: "https://shop.example/cb",
-		Scope: "openid orders", Resource: "https://api.example", Challenge: challengeOf("verifier"), Nonce: "n"}
+		Scope: "openid orders", Resource: "https://api.example", Challenge: challengeOf(verifier), Nonce: "n"}
 	alice := signedIn("alice", time.Hour)
 	alice.Method, alice.Account = "wechat", identity.AccountKey{Platform: "wechat", App: "wx1", Subject: "o"}
 	text, err := newCode(set, r, alice, noon)
@@ -37,7 +37,7 @@ func TestCodesHoldWhatWasGranted(t *testing.T) {
 	require.True(t, code.IsFor("shop", r.RedirectURI))
 	require.False(t, code.IsFor("other", r.RedirectURI), "mix-up")
 	require.False(t, code.IsFor("shop", r.RedirectURI+"/"))
-	require.True(t, code.ProvedBy("verifier"))
+	require.True(t, code.ProvedBy(verifier))
 	require.False(t, code.ProvedBy(""))
 	require.False(t, code.ProvedBy(code.Challenge), "plain")
 
@@ -61,6 +61,15 @@ func TestForgedCodes(t *testing.T) {
 	}
 	_, err = OpenCode(newSet(t), text)
 	require.ErrorIs(t, err, ErrBadCode, "of another server")
+}
+
+// TestGuessableVerifiers: a code_verifier has at least 43 characters (RFC 7636 §4.1). Otherwise the challenge of "" would
+// be met by every request without one.
+func TestGuessableVerifiers(t *testing.T) {
+	t.Parallel()
+	for _, short := range []string{"", "x", verifier[1:]} {
+		require.False(t, Code{Challenge: challengeOf(short)}.ProvedBy(short))
+	}
 }
 
 // TestStrippedChallenge: a verifier for a code without a challenge shows that somebody has removed the challenge from

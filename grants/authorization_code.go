@@ -30,7 +30,7 @@ var (
 	errBadCode = oauth.NewError(oauth.InvalidGrant, "The code is not one of this server, or was not issued to this "+
 		"client for this redirect_uri.")
 	errBadVerifier = oauth.NewError(oauth.InvalidGrant, "code_verifier does not match the code_challenge of the "+
-		"authorization request (RFC 7636 4.6).")
+		"authorization request, or has fewer than 43 characters (RFC 7636).")
 	errCodeExpired = oauth.NewError(oauth.InvalidGrant, "The code has expired: it is good for a minute.")
 	errCodeUsed    = oauth.NewError(oauth.InvalidGrant, "The code was already used. Its session was ended, since one "+
 		"of the two may be an attacker. Start again at the authorization endpoint.")
