@@ -2,6 +2,8 @@ package provider_test
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +52,25 @@ func TestCodeReplayAfterAnotherSignIn(t *testing.T) {
 		requireError(t, w.redeem("shop", code), http.StatusBadRequest, "invalid_grant")
 		t.Log(name)
 		w.requireEnded(t, first)
+	}
+}
+
+// TestSmuggledParameters: what a page carries on as its state of the request cannot add parameters to it.
+func TestSmuggledParameters(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	v.signIn("alice", "shop")
+	for _, seen := range []string{"x&max_age=0", "x&to=consent", "x#", "x\r\nLocation: https://evil.example"} {
+		p := v.open(strings.Replace(w.request("shop"), "/authorize?", "/sign-in?to=authorize&", 1) +
+			"&seen=" + url.QueryEscape(seen))
+		next, err := url.Parse(p.next())
+		require.NoError(t, err)
+		require.Equal(t, "/authorize", next.Path)
+		require.Empty(t, next.Fragment)
+		require.Equal(t, seen, next.Query().Get("seen"))
+		require.Empty(t, next.Query().Get("max_age")+next.Query().Get("to"))
+		v.code(v.follow(p), "shop")
 	}
 }
 

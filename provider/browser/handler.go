@@ -131,7 +131,7 @@ func (h *Handler) url(v visit, page, seen string) string {
 		query = toParameter + "=" + toAuthorize + "&" + query
 	}
 	if seen != "" {
-		query += "&" + seenParameter + "=" + seen
+		query += "&" + seenParameter + "=" + url.QueryEscape(seen)
 	}
 	return h.path + page + "?" + query
 }
