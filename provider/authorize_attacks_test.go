@@ -74,6 +74,23 @@ func TestSmuggledParameters(t *testing.T) {
 	}
 }
 
+// TestMalformedQueries: a parameter that cannot be read is not left out, as if the client had sent none: a state is
+// what protects it from forged answers.
+func TestMalformedQueries(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	v.signIn("alice", "shop")
+	request := w.request("shop", "state", "")
+	for _, malformed := range []string{"&state=%zz", "&state=a;b", "&%=", "&state=%"} {
+		for _, target := range []string{request, strings.Replace(request, "/authorize?", "/sign-in?to=authorize&", 1)} {
+			p := v.open(target + malformed)
+			require.Equal(t, http.StatusBadRequest, p.status, malformed)
+			require.Empty(t, p.next())
+		}
+	}
+}
+
 // withdraw withdraws a user's consent for a client.
 func (w *web) withdraw(user, client string) {
 	w.t.Helper()

@@ -11,12 +11,13 @@ import (
 // request was read: browsers send no cookie with the form of another site.
 func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) {
 	v := visit{w: w, r: r, browser: h.cookie.read(r)}
-	values := r.URL.Query()
+	values, status := queryOf(r), http.StatusBadRequest
 	if r.Method == http.MethodPost {
-		if values = postedForm(r); values == nil {
-			h.show(v, http.StatusUnsupportedMediaType, pages.Error{Kind: pages.InvalidRequest})
-			return
-		}
+		values, status = postedForm(r), http.StatusUnsupportedMediaType
+	}
+	if values == nil {
+		h.show(v, status, pages.Error{Kind: pages.InvalidRequest})
+		return
 	}
 	v.seen = values.Get(seenParameter)
 	values.Del(seenParameter)

@@ -79,7 +79,11 @@ type visit struct {
 // authorization request, or if the form was not posted by a page of this server in a browser with a cookie.
 func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 	v := visit{w: w, r: r, browser: h.cookie.read(r)}
-	query := r.URL.Query()
+	query := queryOf(r)
+	if query == nil {
+		h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.InvalidRequest})
+		return v, false
+	}
 	if r.Method == http.MethodPost {
 		if err := h.foreign.Check(r); err != nil {
 			h.show(v, http.StatusForbidden, pages.Error{Kind: pages.ForeignForm})
@@ -108,6 +112,15 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 		return v, false
 	}
 	return v, true
+}
+
+// queryOf returns the query of a request, or nil if it is malformed: no parameter may be lost, such as a state.
+func queryOf(r *http.Request) url.Values {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil
+	}
+	return values
 }
 
 // postedForm returns the form in a request's body, or nil if it is not one.
