@@ -221,6 +221,9 @@ func TestForeignForms(t *testing.T) {
 			"same-site":            {"Sec-Fetch-Site": {"same-site"}, "Origin": {"https://evil.shop.example"}},
 			"an old browser":       {"Sec-Fetch-Site": nil, "Origin": {"https://evil.example"}},
 			"an opaque origin":     {"Sec-Fetch-Site": nil, "Origin": {"null"}},
+			"older than headers":   {"Sec-Fetch-Site": nil, "Origin": nil, "Referer": {"https://evil.example/"}},
+			"no referrer":          {"Sec-Fetch-Site": nil, "Origin": nil},
+			"a similar referrer":   {"Sec-Fetch-Site": nil, "Origin": nil, "Referer": {w.issuer + ".evil.example/"}},
 			"hidden behind a port": {"Sec-Fetch-Site": nil, "Origin": {"http://127.0.0.1:1"}},
 		} {
 			values := url.Values{"username": {"alice"}, "password": {testPassword}, "decision": {"allow"}}
@@ -231,6 +234,17 @@ func TestForeignForms(t *testing.T) {
 	}
 	silent := v.open(v.request("partner", "prompt", "none"))
 	require.Equal(t, "consent_required", v.answered(silent, "partner").Get("error"))
+}
+
+// TestFormsOfOldBrowsers: the pages work in browsers that send neither Sec-Fetch-Site nor Origin.
+func TestFormsOfOldBrowsers(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	form := v.follow(v.open(v.request("shop")))
+	p := v.do(http.MethodPost, form.at, url.Values{"username": {"alice"}, "password": {testPassword}},
+		http.Header{"Sec-Fetch-Site": nil, "Origin": nil, "Referer": {w.issuer + form.at}})
+	v.code(v.follow(p), "shop")
 }
 
 // TestPagesLeadNowhereElse: "to" is the name of a page, never an address (open redirect).

@@ -27,6 +27,7 @@ type Config struct {
 // Handler serves the authorization endpoint and its pages. Each method is one endpoint.
 type Handler struct {
 	path      string // of the issuer
+	origin    string // of the issuer
 	authorize *authorize.Service
 	pages     *pages.Pages
 	cookie    cookie
@@ -40,11 +41,11 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	foreign := http.NewCrossOriginProtection()
-	if err := foreign.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
+	origin, foreign := issuer.Scheme+"://"+issuer.Host, http.NewCrossOriginProtection()
+	if err := foreign.AddTrustedOrigin(origin); err != nil {
 		return nil, err
 	}
-	return &Handler{path: issuer.Path, authorize: c.Authorize, pages: c.Pages, foreign: foreign,
+	return &Handler{path: issuer.Path, origin: origin, authorize: c.Authorize, pages: c.Pages, foreign: foreign,
 		cookie: newCookie(c.Issuer, c.SessionLife), logger: c.Logger}, nil
 }
 
@@ -85,7 +86,7 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 		return v, false
 	}
 	if r.Method == http.MethodPost {
-		if err := h.foreign.Check(r); err != nil {
+		if h.isForeign(r) {
 			h.show(v, http.StatusForbidden, pages.Error{Kind: pages.ForeignForm})
 			return v, false
 		}
@@ -112,6 +113,16 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 		return v, false
 	}
 	return v, true
+}
+
+// isForeign reports whether a form may have been posted by another site's page. CrossOriginProtection takes a request
+// without Sec-Fetch-Site and Origin for that of a program. No program posts forms here, but browsers that are older
+// than both headers do; these tell the page in Referer, unless the page of another site has forbidden it.
+func (h *Handler) isForeign(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		return !strings.HasPrefix(r.Referer(), h.origin+"/")
+	}
+	return h.foreign.Check(r) != nil
 }
 
 // queryOf returns the query of a request, or nil if it is malformed: no parameter may be lost, such as a state.

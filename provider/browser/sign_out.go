@@ -10,7 +10,7 @@ import (
 func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 	v := visit{w: w, r: r, browser: h.cookie.read(r)}
 	if r.Method == http.MethodPost {
-		if err := h.foreign.Check(r); err != nil {
+		if h.isForeign(r) {
 			h.show(v, http.StatusForbidden, pages.Error{Kind: pages.ForeignForm})
 			return
 		}
