@@ -32,8 +32,9 @@ type situation struct {
 // decision is the result of decide.
 type decision struct {
 	step   Step
-	user   identity.SignedIn // for StepConsent and StepCode; for StepSignIn the one who must sign in again, if known
-	failed *oauth.Error      // for StepError
+	user   identity.SignedIn   // for StepConsent and StepCode; for StepSignIn the one who must sign in again, if known
+	users  []identity.SignedIn // for StepChoose
+	failed *oauth.Error        // for StepError
 }
 
 // decide decides what a request is answered with. It is a pure function of its arguments. With prompt=none, an error
@@ -47,10 +48,13 @@ func decide(r Request, at situation) (decision, error) {
 	}
 	user, chosen := choose(r, candidates, at.seen)
 	switch {
+	case !hasSession(candidates, at.seen.Chosen) && hasSession(at.sessions, at.seen.Chosen):
+		return decision{step: StepError, failed: errAnotherUser}, nil
 	case len(candidates) == 0:
 		return r.page(decision{step: StepSignIn}, oauth.LoginRequired, "Nobody is signed in."), nil
 	case !chosen:
-		return r.page(decision{step: StepChoose}, oauth.AccountSelectionRequired, "Several users are signed in."), nil
+		return r.page(decision{step: StepChoose, users: candidates}, oauth.AccountSelectionRequired,
+			"Several users are signed in."), nil
 	case !fresh(r, user, at):
 		return r.page(decision{step: StepSignIn, user: user}, oauth.LoginRequired, "The user must sign in again."), nil
 	}
@@ -65,6 +69,13 @@ func decide(r Request, at situation) (decision, error) {
 		return r.page(decision{step: StepConsent, user: user}, oauth.ConsentRequired, "The user must consent."), nil
 	}
 	return decision{step: StepCode, user: user}, nil
+}
+
+// errAnotherUser is required by OpenID Connect Core §3.1.2.1. Another page would ask for ever.
+var errAnotherUser = oauth.NewError(oauth.LoginRequired, "Another user than that of id_token_hint has signed in.")
+
+func hasSession(sessions []identity.SignedIn, id string) bool {
+	return slices.ContainsFunc(sessions, func(s identity.SignedIn) bool { return s.ID == id })
 }
 
 // page returns a decision for a page, or an error if no page may be shown.

@@ -54,7 +54,7 @@ func TestDecide(t *testing.T) {
 		"a hint to somebody else, silently":      {one, "none hint=bob", never, StepError, "login_required"},
 		"two, chosen":                            {two, "", seen(time.Minute, alice), StepCode, "alice"},
 		"chosen, but signed out since":           {latest, "", seen(time.Minute, alice), StepCode, "bob"},
-		"chosen against the hint":                {two, "hint=bob", seen(time.Minute, alice), StepCode, "bob"},
+		"chosen against the hint":                {two, "hint=bob", seen(time.Minute, alice), StepError, "login_required"},
 		"one, selecting":                         {one, "select_account", never, StepChoose, ""},
 		"one, selected":                          {one, "select_account", seen(time.Minute, alice), StepCode, "alice"},
 		"signing in again":                       {one, "login", never, StepSignIn, "alice"},

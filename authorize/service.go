@@ -91,7 +91,7 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 		if at.seen.At.IsZero() {
 			at.seen.At = now
 		}
-		next.Users, next.Seen = users, s.writeSeen(at.seen, r, browser)
+		next.Users, next.Seen = decided.users, s.writeSeen(at.seen, r, browser)
 	}
 	return next, nil
 }

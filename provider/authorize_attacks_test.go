@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -88,6 +89,28 @@ func TestMalformedQueries(t *testing.T) {
 			require.Equal(t, http.StatusBadRequest, p.status, malformed)
 			require.Empty(t, p.next())
 		}
+	}
+}
+
+// TestHintsAboutSomebodyElse: a hint ends in an answer for its user or in an error, not in a loop.
+func TestHintsAboutSomebodyElse(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	hint := w.redeem("shop", v.code(v.signIn("alice", "shop"), "shop")).text("id_token")
+	other := w.visitor()
+	p := other.signIn("bob", "shop", "id_token_hint", hint)
+	require.Equal(t, "login_required", other.answered(p, "shop").Get("error"))
+
+	v.enter(v.follow(v.open(w.request("shop", "prompt", "login"))), "bob") // beside alice
+	for _, prompt := range []string{"", "select_account"} {
+		p = v.follow(v.open(w.request("shop", "id_token_hint", hint, "prompt", prompt)))
+		if prompt != "" {
+			require.NotContains(t, p.body, "bob", "cannot be chosen")
+			p = v.follow(v.submit(p, "account", regexp.MustCompile(`name="account" value="([^"]*)"`).
+				FindStringSubmatch(p.body)[1]))
+		}
+		v.code(p, "shop")
 	}
 }
 
