@@ -86,14 +86,15 @@ func (r Request) page(d decision, code oauth.Code, description string) decision 
 	return d
 }
 
-// choose returns the user that the request is answered for; false if the browser has to ask.
+// choose returns the user that the request is answered for; false if the browser has to ask. If the session that was
+// chosen has ended, nobody else takes its place unasked.
 func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.SignedIn, bool) {
 	for _, candidate := range candidates {
 		if candidate.ID == seen.Chosen {
 			return candidate, true
 		}
 	}
-	if len(candidates) != 1 || r.asks(promptSelectAccount) {
+	if len(candidates) != 1 || seen.Chosen != "" || r.asks(promptSelectAccount) {
 		return identity.SignedIn{}, false
 	}
 	return candidates[0], true

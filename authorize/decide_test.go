@@ -53,7 +53,7 @@ func TestDecide(t *testing.T) {
 		"a hint to somebody else":                {one, "hint=bob", never, StepSignIn, ""},
 		"a hint to somebody else, silently":      {one, "none hint=bob", never, StepError, "login_required"},
 		"two, chosen":                            {two, "", seen(time.Minute, alice), StepCode, "alice"},
-		"chosen, but signed out since":           {latest, "", seen(time.Minute, alice), StepCode, "bob"},
+		"chosen, but signed out since":           {latest, "", seen(time.Minute, alice), StepChoose, ""},
 		"chosen against the hint":                {two, "hint=bob", seen(time.Minute, alice), StepError, "login_required"},
 		"one, selecting":                         {one, "select_account", never, StepChoose, ""},
 		"one, selected":                          {one, "select_account", seen(time.Minute, alice), StepCode, "alice"},
@@ -67,7 +67,7 @@ func TestDecide(t *testing.T) {
 		"too old, but signed in for the request": {latest, "age=1", again, StepCode, "bob"},
 		"asking for consent":                     {one, "consent", never, StepConsent, "alice"},
 		"consent of the user":                    {one, "consent", consented(alice), StepCode, "alice"},
-		"consent of another user":                {one, "consent", consented(bob), StepConsent, "alice"},
+		"consent of another user":                {one, "consent", consented(bob), StepChoose, ""},
 	} {
 		r := Request{RedirectURI: "https://shop.example/cb", MaxAge: -1}
 		for word := range strings.FieldsSeq(c.request) {

@@ -114,6 +114,27 @@ func TestHintsAboutSomebodyElse(t *testing.T) {
 	}
 }
 
+// TestNobodyElseTakesOver: if the session that was chosen ends before the next step, the client does not get a code for
+// the other user of the browser.
+func TestNobodyElseTakesOver(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	v.signIn("alice", "shop")
+	v.enter(v.follow(v.open(w.request("shop", "prompt", "login"))), "bob")
+	chooser := v.follow(v.open(w.request("shop")))
+	account := regexp.MustCompile(`name="account" value="([^"]*)"><bdi>bob<`).FindStringSubmatch(chooser.body)
+	require.NotNil(t, account, chooser.body)
+	sent := v.submit(chooser, "account", account[1])
+	bob, err := w.database.Users().FindByUsername(t.Context(), "bob")
+	require.NoError(t, err)
+	require.NoError(t, w.database.Users().Disable(t.Context(), bob.ID))
+	asked := v.follow(sent)
+	require.Contains(t, asked.body, "<bdi>alice<")
+	v.code(v.follow(v.submit(asked, "account", regexp.MustCompile(`name="account" value="([^"]*)"`).
+		FindStringSubmatch(asked.body)[1])), "shop")
+}
+
 // withdraw withdraws a user's consent for a client.
 func (w *web) withdraw(user, client string) {
 	w.t.Helper()
