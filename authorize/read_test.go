@@ -195,3 +195,17 @@ func TestOptionalPKCE(t *testing.T) {
 	require.ErrorIs(t, read(func(c *identity.Client) { c.Confidential = true }), oauth.InvalidRequest)
 	require.ErrorIs(t, read(func(c *identity.Client) { c.OptionalPKCE = true }), oauth.InvalidRequest)
 }
+
+// TestHostsOfApps: what follows the scheme of an app names no host that the browser is sent to, though it may look so.
+func TestHostsOfApps(t *testing.T) {
+	t.Parallel()
+	for uri, host := range map[string]string{
+		"https://shop.example:8443/cb":         "shop.example:8443",
+		"http://[::1]:5000/":                   "[::1]:5000",
+		"com.example.app:/cb":                  "com.example.app",
+		"com.example.app://bank.example/cb":    "com.example.app",
+		"com.example.app:https://bank.example": "com.example.app",
+	} {
+		require.Equal(t, host, Request{RedirectURI: uri}.Host())
+	}
+}

@@ -79,7 +79,7 @@ func (r Request) Reach() Reach {
 
 // Host returns where the browser will be sent, in words for people: a host, or the scheme of an app.
 func (r Request) Host() string {
-	if u, err := url.Parse(r.RedirectURI); err == nil && u.Host != "" {
+	if u, err := url.Parse(r.RedirectURI); err == nil && r.Reach() != ReachApp {
 		return u.Host
 	}
 	scheme, _, _ := strings.Cut(r.RedirectURI, ":")
