@@ -72,7 +72,8 @@ func (s *Service) prove(ctx context.Context, form url.Values) (Request, error) {
 		return Request{}, invalid("redirect_uri is not one of the client's. It is compared byte for byte: register " +
 			"it with exactly this spelling.")
 	}
-	r := Request{Client: client, RedirectURI: uri[0], FormPost: form.Get("response_mode") == "form_post"}
+	r := Request{Client: client, RedirectURI: uri[0]}
+	r.FormPost = form.Get("response_mode") == "form_post" && r.Reach() != ReachApp
 	if state := form["state"]; len(state) == 1 && len(state[0]) <= maxState && clean(state[0]) {
 		r.State = state[0]
 	}
@@ -113,7 +114,7 @@ func (s *Service) readForm(r *Request, form url.Values) error {
 }
 
 // readResponse checks how the client wants to be answered.
-func readResponse(_ *Request, form url.Values) error {
+func readResponse(r *Request, form url.Values) error {
 	switch kind, mode := form.Get("response_type"), form.Get("response_mode"); {
 	case kind == "":
 		return invalid("response_type is missing: use code.")
@@ -121,6 +122,8 @@ func readResponse(_ *Request, form url.Values) error {
 		return oauth.NewError(oauth.UnsupportedResponseType, "The only supported response_type is code.")
 	case mode != "" && mode != "query" && mode != "form_post":
 		return invalid("response_mode must be query or form_post.")
+	case mode == "form_post" && !r.FormPost:
+		return invalid("response_mode=form_post needs a redirect_uri on the web: nothing can be posted to an app.")
 	}
 	return nil
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // TestACodeDiesWithTheConsent: a client that was just given a code cannot use it after the user has withdrawn.
@@ -133,6 +136,18 @@ func TestNobodyElseTakesOver(t *testing.T) {
 	require.Contains(t, asked.body, "<bdi>alice<")
 	v.code(v.follow(v.submit(asked, "account", regexp.MustCompile(`name="account" value="([^"]*)"`).
 		FindStringSubmatch(asked.body)[1])), "shop")
+}
+
+// TestFormPostToAnApp: no page posts a code to itself because a browser cannot post it to the scheme of an app.
+func TestFormPostToAnApp(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	const callback = "com.example.app:/cb"
+	require.NoError(t, w.database.Clients().Create(t.Context(), identity.Client{ID: "app", FirstParty: true,
+		Grants: []string{oauth.GrantAuthorizationCode}, Scopes: []string{"openid"}, DefaultScopes: []string{"openid"},
+		RedirectURIs: []string{callback}}))
+	p := w.visitor().open(w.request("app", "redirect_uri", callback, "response_mode", "form_post"))
+	require.Contains(t, p.next(), callback+"?error=invalid_request")
 }
 
 // withdraw withdraws a user's consent for a client.
