@@ -38,7 +38,8 @@ func (s *Service) SignIn(ctx context.Context, r Request, browser Browser, seen s
 }
 
 // open opens a browser session for an authenticated user. It replaces an older one of the same user in this browser, so
-// that a secret from before the sign-in is of no use (session fixation).
+// that a secret from before the sign-in is of no use (session fixation), and ends the session that the browser has no
+// room for: nobody could sign it out there.
 func (s *Service) open(ctx context.Context, r Request, browser Browser, seen string,
 	session identity.BrowserSession) (Browser, string, error) {
 	users, now, err := s.browsers.Find(ctx, browser.hashes()...)
@@ -46,12 +47,15 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 		return browser, seen, oauth.StoreFailed(err)
 	}
 	before := s.readSeen(seen, r, browser, now)
-	var replaced string
+	var replaced, dropped string
 	var kept [][sha256.Size]byte
 	for _, user := range users {
-		if user.UserID == session.UserID {
+		switch {
+		case user.UserID == session.UserID:
 			replaced = user.ID
-		} else {
+		case len(kept) == identity.MaxBrowserSessions-1:
+			dropped = user.ID
+		default:
 			kept = append(kept, user.SecretHash)
 		}
 	}
@@ -64,6 +68,11 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 	}
 	if err != nil {
 		return browser, seen, oauth.StoreFailed(err)
+	}
+	if dropped != "" {
+		if _, err := s.browsers.End(ctx, dropped, identity.EndedByLimit, false); err != nil {
+			s.logger.WarnContext(ctx, "cannot end a session that a browser has no room for", "error", err)
+		}
 	}
 	if before.At.IsZero() {
 		before.At = session.AuthTime

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -148,6 +149,29 @@ func TestFormPostToAnApp(t *testing.T) {
 		RedirectURIs: []string{callback}}))
 	p := w.visitor().open(w.request("app", "redirect_uri", callback, "response_mode", "form_post"))
 	require.Contains(t, p.next(), callback+"?error=invalid_request")
+}
+
+// TestASixthUser: the session that a browser forgets ends. Otherwise it would outlive signing out.
+func TestASixthUser(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	v.signIn("alice", "shop")
+	alice, err := w.database.Users().FindByUsername(t.Context(), "alice")
+	require.NoError(t, err)
+	another := strings.Replace(w.request("shop"), "/authorize?", "/sign-in?to=authorize&another_account=1&", 1)
+	for n := range identity.MaxBrowserSessions {
+		live, err := w.database.BrowserSessions().List(t.Context(), alice.ID)
+		require.NoError(t, err)
+		require.Len(t, live, 1)
+		name := "user" + strconv.Itoa(n)
+		_, err = w.database.Users().Create(t.Context(), name, alice.PasswordHash)
+		require.NoError(t, err)
+		v.code(v.enter(v.open(another), name), "shop")
+	}
+	live, err := w.database.BrowserSessions().List(t.Context(), alice.ID)
+	require.NoError(t, err)
+	require.Empty(t, live)
 }
 
 // withdraw withdraws a user's consent for a client.
