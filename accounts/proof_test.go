@@ -161,6 +161,9 @@ func requireAllRejected(t *testing.T, w *env, c accounts.Caller, code oauth.Code
 	_, err = w.accounts.EndOtherSessions(ctx, c)
 	requireError(t, err, code)
 	requireError(t, w.accounts.EndSession(ctx, c, c.SessionID), code)
+	_, err = w.accounts.ListConsents(ctx, c)
+	requireError(t, err, code)
+	requireError(t, w.accounts.WithdrawConsent(ctx, c, c.ClientID), code)
 	require.Zero(t, w.prover.asked)
 }
 

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
@@ -16,21 +17,54 @@ type SessionInfo struct {
 	Method   string `json:"method"`           // how the user signed in, see identity.Session
 	SignedIn string `json:"signed_in"`
 	LastSeen string `json:"last_seen"`
-	Current  bool   `json:"current"` // the session of the access token
+	Browser  string `json:"browser_session,omitempty"` // id of the browser session that it came from
+	Current  bool   `json:"current"`                   // the session of the access token
 }
 
-// ListSessions returns the caller's active sessions, the most recently used first. See [Accounts] for its errors.
-func (a *Accounts) ListSessions(ctx context.Context, c Caller) ([]SessionInfo, error) {
+// BrowserInfo is what users see about a browser in which they are signed in. Its members are as in SessionInfo.
+type BrowserInfo struct {
+	ID       string `json:"id"`
+	Device   string `json:"device,omitempty"`
+	Method   string `json:"method"`
+	SignedIn string `json:"signed_in"`
+	LastSeen string `json:"last_seen"`
+	Current  bool   `json:"current"` // the session of the access token came from it
+}
+
+// SessionList is all active sessions of a user, the most recently used first.
+type SessionList struct {
+	Sessions []SessionInfo `json:"sessions"`
+	Browsers []BrowserInfo `json:"browser_sessions"`
+}
+
+// ListSessions returns the caller's active sessions. See [Accounts] for its errors.
+func (a *Accounts) ListSessions(ctx context.Context, c Caller) (SessionList, error) {
 	sessions, err := a.sessionsOf(ctx, c)
-	infos := make([]SessionInfo, len(sessions))
+	if err != nil {
+		return SessionList{}, err
+	}
+	browsers, err := a.browsers.List(ctx, c.UserID)
+	if err != nil {
+		return SessionList{}, oauth.StoreFailed(err)
+	}
+	list := SessionList{make([]SessionInfo, len(sessions)), make([]BrowserInfo, len(browsers))}
+	ownBrowser := ""
 	for n, s := range sessions {
-		infos[n] = SessionInfo{
+		list.Sessions[n] = SessionInfo{
 			ID: s.ID, ClientID: s.ClientID, Device: s.Device, Method: s.Method, SignedIn: day(s.AuthTime),
-			LastSeen: day(s.LastSeenAt),
-			Current:  s.ID == c.SessionID,
+			LastSeen: day(s.LastSeenAt), Browser: s.Browser, Current: s.ID == c.SessionID,
+		}
+		if s.ID == c.SessionID {
+			ownBrowser = s.Browser
 		}
 	}
-	return infos, err
+	for n, b := range browsers {
+		list.Browsers[n] = BrowserInfo{
+			ID: b.ID, Device: b.Device, Method: b.Method, SignedIn: day(b.AuthTime), LastSeen: day(b.LastSeenAt),
+			Current: b.ID == ownBrowser,
+		}
+	}
+	return list, nil
 }
 
 func (a *Accounts) sessionsOf(ctx context.Context, c Caller) ([]identity.Session, error) {
@@ -45,9 +79,9 @@ func (a *Accounts) sessionsOf(ctx context.Context, c Caller) ([]identity.Session
 	return sessions, nil
 }
 
-// EndSession ends one of the caller's sessions, which may be the current one. It needs no proof, because it gives a
-// thief nothing. Besides the errors of [Accounts], it returns oauth.UnknownSession if the session has ended or is
-// another user's; it does not reveal which.
+// EndSession ends one of the caller's sessions, which may be the current one, or one of the caller's browser sessions
+// with all sessions that came from it. It needs no proof, because it gives a thief nothing. Besides the errors of
+// [Accounts], it returns oauth.UnknownSession if the session has ended or is another user's; it does not reveal which.
 func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -56,18 +90,36 @@ func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	session, now, err := a.sessions.Find(ctx, id)
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
-		return errUnknownSession
+		return a.endBrowser(ctx, user.ID, id)
 	case err != nil:
 		return oauth.StoreFailed(err)
 	case session.UserID != user.ID || !session.Active(now):
 		return errUnknownSession
 	}
 	ended, err := a.sessions.End(ctx, id, identity.EndedByUser)
+	return changed(ended, err, errUnknownSession)
+}
+
+// endBrowser ends an active browser session of a user, with all sessions that came from it.
+func (a *Accounts) endBrowser(ctx context.Context, userID, id string) error {
+	browsers, err := a.browsers.List(ctx, userID)
+	if err != nil {
+		return oauth.StoreFailed(err)
+	}
+	if !slices.ContainsFunc(browsers, func(b identity.BrowserSession) bool { return b.ID == id }) {
+		return errUnknownSession
+	}
+	ended, err := a.browsers.End(ctx, id, identity.EndedByUser, true)
+	return changed(ended, err, errUnknownSession)
+}
+
+// changed returns the error of a store, or missing if the store has changed nothing.
+func changed(did bool, err, missing error) error {
 	switch {
 	case err != nil:
 		return oauth.StoreFailed(err)
-	case !ended:
-		return errUnknownSession
+	case !did:
+		return missing
 	}
 	return nil
 }

@@ -17,14 +17,52 @@ func TestListSessions(t *testing.T) {
 	alice := withBoth(w)
 	byWechat := w.signedIn(w.user(alice), wechatAccount(miniApp, "o-alice"))
 	w.wechatUser("o-bob")
-	sessions, err := w.accounts.ListSessions(context.Background(), alice)
+	list, err := w.accounts.ListSessions(context.Background(), alice)
 	require.NoError(t, err)
+	require.Empty(t, list.Browsers)
 	require.ElementsMatch(t, []accounts.SessionInfo{
 		{ID: byWechat.SessionID, ClientID: client, Device: "a phone", Method: identity.PlatformWechat,
 			SignedIn: today(), LastSeen: today()},
 		{ID: alice.SessionID, ClientID: client, Device: "a phone", Method: identity.MethodPassword,
 			SignedIn: today(), LastSeen: today(), Current: true},
-	}, sessions)
+	}, list.Sessions)
+}
+
+func TestListSessionsInBrowsers(t *testing.T) {
+	w := newEnv(t)
+	alice := w.passwordUser("alice")
+	own, other := w.visit(alice), w.visit(alice)
+	w.visit(w.passwordUser("bob"))
+	current := w.openFrom(alice, own)
+	list, err := w.accounts.ListSessions(context.Background(), current)
+	require.NoError(t, err)
+	info := accounts.BrowserInfo{Device: "a browser", Method: identity.MethodPassword, SignedIn: today(),
+		LastSeen: today()}
+	here, elsewhere := info, info
+	here.ID, here.Current, elsewhere.ID = own.ID, true, other.ID
+	require.ElementsMatch(t, []accounts.BrowserInfo{here, elsewhere}, list.Browsers)
+	require.Len(t, list.Sessions, 2)
+	for _, session := range list.Sessions {
+		require.Equal(t, session.ID == current.SessionID, session.Browser == own.ID)
+	}
+}
+
+// TestEndSessionInABrowser: a user who has left a browser signed in somewhere ends all that came from it.
+func TestEndSessionInABrowser(t *testing.T) {
+	w := newEnv(t)
+	ctx, alice, bob := context.Background(), w.passwordUser("alice"), w.passwordUser("bob")
+	left, theirs := w.visit(alice), w.visit(bob)
+	from := w.openFrom(alice, left)
+	requireError(t, w.accounts.EndSession(ctx, alice, theirs.ID), oauth.UnknownSession)
+	require.NoError(t, w.accounts.EndSession(ctx, alice, left.ID))
+	require.False(t, w.active(from))
+	require.True(t, w.active(alice))
+	requireError(t, w.accounts.EndSession(ctx, alice, left.ID), oauth.UnknownSession)
+	for user, browsers := range map[string]int{alice.UserID: 0, bob.UserID: 1} {
+		found, err := w.database.BrowserSessions().List(ctx, user)
+		require.NoError(t, err)
+		require.Len(t, found, browsers)
+	}
 }
 
 func TestEndSession(t *testing.T) {

@@ -89,6 +89,8 @@ var (
 	LastWayIn = newCode("last_way_in", http.StatusConflict)
 	// UnknownSession means that the user has no such session, or that it has ended.
 	UnknownSession = newCode("unknown_session", http.StatusNotFound)
+	// UnknownConsent means that the user has not allowed the client anything.
+	UnknownConsent = newCode("unknown_consent", http.StatusNotFound)
 )
 
 // Codes returns all codes.

@@ -72,6 +72,8 @@ func (a *accountAPI) calls() []accountCall {
 		{"account_sessions", http.MethodGet, "/sessions", "sessions listed", nil, a.listSessions},
 		{"account_sessions", http.MethodDelete, "/sessions", "other sessions ended", nil, a.endOtherSessions},
 		{"account_session", http.MethodDelete, "/sessions/{id}", "session ended", nil, a.endSession},
+		{"account_consents", http.MethodGet, "/consents", "consents listed", nil, a.listConsents},
+		{"account_consent", http.MethodDelete, "/consents/{id}", "consent withdrawn", nil, a.withdrawConsent},
 	}
 }
 

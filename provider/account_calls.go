@@ -40,8 +40,7 @@ func (a *accountAPI) leave(ctx context.Context, c accounts.Caller, r accountRequ
 }
 
 func (a *accountAPI) listSessions(ctx context.Context, c accounts.Caller, _ accountRequest) (any, error) {
-	sessions, err := a.accounts.ListSessions(ctx, c)
-	return map[string]any{"sessions": sessions}, err
+	return a.accounts.ListSessions(ctx, c)
 }
 
 func (a *accountAPI) endOtherSessions(ctx context.Context, c accounts.Caller, _ accountRequest) (any, error) {
@@ -51,4 +50,13 @@ func (a *accountAPI) endOtherSessions(ctx context.Context, c accounts.Caller, _ 
 
 func (a *accountAPI) endSession(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
 	return nil, a.accounts.EndSession(ctx, c, r.id)
+}
+
+func (a *accountAPI) listConsents(ctx context.Context, c accounts.Caller, _ accountRequest) (any, error) {
+	consents, err := a.accounts.ListConsents(ctx, c)
+	return map[string]any{"consents": consents}, err
+}
+
+func (a *accountAPI) withdrawConsent(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
+	return nil, a.accounts.WithdrawConsent(ctx, c, r.id)
 }

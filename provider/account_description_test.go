@@ -82,8 +82,10 @@ func (d *description) validateText(text string, place ...string) error {
 func (d *description) operation(call string) []string {
 	method, path, _ := strings.Cut(call, " ")
 	path, _, _ = strings.Cut(path, "?")
-	if id, below := strings.CutPrefix(path, "/sessions/"); below && id != "" && !strings.Contains(id, "/") {
-		path = "/sessions/{id}"
+	for _, list := range []string{"/sessions/", "/consents/"} {
+		if id, below := strings.CutPrefix(path, list); below && id != "" && !strings.Contains(id, "/") {
+			path = list + "{id}"
+		}
 	}
 	return []string{"paths", path, strings.ToLower(method)}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -68,6 +69,8 @@ func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 	other := w.subOf(a.text("access_token"))
 	w.knowAll(other)
 	session := claimsOf(t, w.at(testApp, "ada").text("access_token"))["sid"].(string)
+	require.NoError(t, w.database.Consents().Grant(t.Context(), identity.Consent{UserID: other, ClientID: "partner",
+		Scopes: []string{"openid"}}))
 	var made []string
 	for _, c := range []struct {
 		call   string
@@ -82,6 +85,8 @@ func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 		{"GET /sessions", nil, http.StatusOK},
 		{"DELETE /sessions/" + session, nil, http.StatusNoContent},
 		{"DELETE /sessions", nil, http.StatusOK},
+		{"GET /consents", nil, http.StatusOK},
+		{"DELETE /consents/partner", nil, http.StatusNoContent},
 		{"POST /export", w.proofBy(testApp, "ada"), http.StatusOK},
 		{"POST /links/remove", w.proofBy(testApp, "ada").with("platform", "wechat", "appid", otherApp),
 			http.StatusNoContent},
