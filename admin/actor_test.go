@@ -126,6 +126,8 @@ func TestActionsOnMergesSessionsEventsAndKeysPassTheActor(t *testing.T) {
 		{"list sessions", func() error { return errorOf(e.sessions.List(ctx, operator, user.ID)) }},
 		{"end all sessions", func() error { return errorOf(e.sessions.EndAll(ctx, operator, user.ID)) }},
 		{"end sessions before", func() error { return errorOf(e.sessions.EndBefore(ctx, operator, time.Unix(1, 0))) }},
+		{"list consents", func() error { return errorOf(e.consents.List(ctx, operator, user.ID)) }},
+		{"withdraw all consents", func() error { return errorOf(e.consents.WithdrawAll(ctx, operator, user.ID)) }},
 		{"end sessions since", func() error { return errorOf(e.sessions.EndSince(ctx, operator, time.Now())) }},
 		{"list events", func() error { return errorOf(e.events.List(ctx, operator, identity.EventsOf{}, 10)) }},
 		{"list keys", func() error { return errorOf(e.keys.List(ctx, operator)) }},

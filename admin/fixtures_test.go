@@ -37,6 +37,7 @@ type env struct {
 	imports  *admin.Imports
 	merges   *admin.Merges
 	sessions *admin.Sessions
+	consents *admin.Consents
 	events   *admin.Events
 	keys     *admin.Keys
 	ring     *keys.Ring
@@ -67,7 +68,8 @@ func newEnv(t *testing.T) *env {
 	})
 	e.imports = admin.NewImports(recordedImports{db.Imports(), r}, recordedApps{db.Apps(), r})
 	e.merges = admin.NewMerges(recordedMerges{db.Merges(), r}, sessions)
-	e.sessions = admin.NewSessions(sessions)
+	e.sessions = admin.NewSessions(sessions, recordedBrowsers{db.BrowserSessions(), r})
+	e.consents = admin.NewConsents(recordedConsents{db.Consents(), r})
 	e.events = admin.NewEvents(recordedEvents{db.Events(), r}, e.users)
 	e.keys = e.newKeys(e.ring)
 	return e
@@ -109,10 +111,15 @@ func (e *env) signIn(t *testing.T, user identity.User) identity.Session {
 	t.Helper()
 	user, err := e.database.Users().Find(t.Context(), user.ID)
 	require.NoError(t, err)
+	return e.open(t, user, "")
+}
+
+// open opens a session from a browser session, or from none.
+func (e *env) open(t *testing.T, user identity.User, browser string) identity.Session {
+	t.Helper()
 	session, err := e.database.Sessions().Open(t.Context(), identity.Session{ID: identity.NewSessionID(),
-		UserID:   user.ID,
-		ClientID: "shop", Scope: "openid", Method: identity.MethodPassword, AuthTime: time.Now()}, user.AuthEpoch,
-		identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
+		UserID: user.ID, Browser: browser, ClientID: "shop", Scope: "openid", Method: identity.MethodPassword,
+		AuthTime: time.Now()}, user.AuthEpoch, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
 	require.NoError(t, err)
 	return session
 }

@@ -300,3 +300,33 @@ func (s recordedRest) Each(ctx context.Context, platform string, do func(identit
 	s.record(ctx)
 	return s.database.Accounts().Each(ctx, platform, do)
 }
+
+type recordedBrowsers struct {
+	identity.BrowserSessions
+	*recorder
+}
+
+func (s recordedBrowsers) List(ctx context.Context, userID string) ([]identity.BrowserSession, error) {
+	s.record(ctx)
+	return s.BrowserSessions.List(ctx, userID)
+}
+
+func (s recordedBrowsers) End(ctx context.Context, id, reason string, all bool) (bool, error) {
+	s.record(ctx)
+	return s.BrowserSessions.End(ctx, id, reason, all)
+}
+
+type recordedConsents struct {
+	identity.Consents
+	*recorder
+}
+
+func (s recordedConsents) List(ctx context.Context, userID string) ([]identity.Consent, error) {
+	s.record(ctx)
+	return s.Consents.List(ctx, userID)
+}
+
+func (s recordedConsents) Withdraw(ctx context.Context, userID, clientID string) (bool, error) {
+	s.record(ctx)
+	return s.Consents.Withdraw(ctx, userID, clientID)
+}

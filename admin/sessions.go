@@ -2,26 +2,61 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Sessions lists and ends sessions, with the reason [identity.EndedByOperator]. Access tokens of an ended session stay
-// valid for offline verifiers until they expire. It is safe for concurrent use.
-type Sessions struct{ sessions identity.Sessions }
-
-// NewSessions returns a Sessions for a store.
-func NewSessions(store identity.Sessions) *Sessions { return &Sessions{store} }
-
-// List returns a user's active sessions, the most recently used first.
-func (s *Sessions) List(ctx context.Context, actor identity.Actor, userID string) ([]identity.Session, error) {
-	return s.sessions.List(identity.WithActor(ctx, actor), userID)
+// Sessions lists and ends sessions of clients and of browsers, with the reason [identity.EndedByOperator]. Access
+// tokens of an ended session stay valid for offline verifiers until they expire. It is safe for concurrent use.
+type Sessions struct {
+	sessions identity.Sessions
+	browsers identity.BrowserSessions
 }
 
-// End ends one session. It returns UnknownError if there is no such active session.
+// NewSessions returns a Sessions for two stores.
+func NewSessions(sessions identity.Sessions, browsers identity.BrowserSessions) *Sessions {
+	return &Sessions{sessions, browsers}
+}
+
+// List returns a user's active sessions, the most recently used first. A browser session is followed by those that came
+// from it.
+func (s *Sessions) List(ctx context.Context, actor identity.Actor, userID string) ([]SessionView, error) {
+	ctx = identity.WithActor(ctx, actor)
+	browsers, err := s.browsers.List(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := s.sessions.List(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	var views []SessionView
+	for _, browser := range browsers {
+		views = append(views, viewBrowser(browser))
+		for _, session := range sessions {
+			if session.Browser == browser.ID {
+				views = append(views, viewSession(session))
+			}
+		}
+	}
+	for _, session := range sessions {
+		if !slices.ContainsFunc(browsers, func(b identity.BrowserSession) bool { return b.ID == session.Browser }) {
+			views = append(views, viewSession(session))
+		}
+	}
+	return views, nil
+}
+
+// End ends one session, or one browser session with all sessions that came from it. It returns UnknownError if there is
+// no such active session.
 func (s *Sessions) End(ctx context.Context, actor identity.Actor, id string) error {
-	ended, err := s.sessions.End(identity.WithActor(ctx, actor), id, identity.EndedByOperator)
+	ctx = identity.WithActor(ctx, actor)
+	ended, err := s.sessions.End(ctx, id, identity.EndedByOperator)
+	if err == nil && !ended {
+		ended, err = s.browsers.End(ctx, id, identity.EndedByOperator, true)
+	}
 	if err == nil && !ended {
 		return UnknownError{"active session", id}
 	}
@@ -43,21 +78,28 @@ func (s *Sessions) EndSince(ctx context.Context, actor identity.Actor, since tim
 	return s.sessions.EndSince(identity.WithActor(ctx, actor), since, identity.EndedByOperator)
 }
 
-// SessionView is a session in the form that operators see.
+// SessionView is a session of a client, or of a browser, in the form that operators see.
 type SessionView struct {
 	ID         string `json:"sid"`
-	ClientID   string `json:"client_id"`
+	Kind       string `json:"kind"`                // client or browser
+	ClientID   string `json:"client_id,omitempty"` // of a client; the next two, too
+	Browser    string `json:"browser_session,omitempty"`
+	Scope      string `json:"scope,omitempty"`
 	Method     string `json:"method"`
-	Scope      string `json:"scope"`
 	Device     string `json:"device,omitempty"`
 	AuthTime   string `json:"auth_time"`
 	LastSeenAt string `json:"last_seen_at"`
-	Refreshes  uint32 `json:"refreshes"`
+	Refreshes  uint32 `json:"refreshes"` // 0 for a browser
 	ExpiresAt  string `json:"expires_at"`
 }
 
-// ViewSession returns the view of a session, without its secrets.
-func ViewSession(s identity.Session) SessionView {
-	return SessionView{s.ID, s.ClientID, s.Method, s.Scope, s.Device, instant(s.AuthTime), instant(s.LastSeenAt),
-		s.Generation, instant(s.ExpiresAt)}
+func viewSession(s identity.Session) SessionView {
+	return SessionView{ID: s.ID, Kind: "client", ClientID: s.ClientID, Browser: s.Browser, Scope: s.Scope,
+		Method: s.Method, Device: s.Device, AuthTime: instant(s.AuthTime), LastSeenAt: instant(s.LastSeenAt),
+		Refreshes: s.Generation, ExpiresAt: instant(s.ExpiresAt)}
+}
+
+func viewBrowser(b identity.BrowserSession) SessionView {
+	return SessionView{ID: b.ID, Kind: "browser", Method: b.Method, Device: b.Device, AuthTime: instant(b.AuthTime),
+		LastSeenAt: instant(b.LastSeenAt), ExpiresAt: instant(b.ExpiresAt)}
 }

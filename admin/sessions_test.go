@@ -18,7 +18,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	listed, err := e.sessions.List(ctx, operator, alice.ID)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
-	require.Equal(t, first.ID, admin.ViewSession(listed[0]).ID)
+	require.Equal(t, first.ID, listed[0].ID)
 	require.NoError(t, e.sessions.End(ctx, operator, first.ID))
 	for _, id := range []string{first.ID, "nothing"} {
 		err := e.sessions.End(ctx, operator, id)
@@ -41,6 +41,54 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	for _, event := range events {
 		require.Contains(t, event.Detail, identity.EndedByOperator)
 	}
+}
+
+// TestSessionsInBrowsers are listed with the sessions that came from them, and end together with these.
+func TestSessionsInBrowsers(t *testing.T) {
+	e := newEnv(t)
+	ctx, alice := t.Context(), e.addUser(t, "alice")
+	browser, err := e.database.BrowserSessions().Open(ctx, identity.BrowserSession{ID: identity.NewSessionID(),
+		UserID: alice.ID, Epoch: alice.AuthEpoch, Method: identity.MethodPassword},
+		identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, "")
+	require.NoError(t, err)
+	from, other := e.open(t, alice, browser.ID), e.signIn(t, alice)
+	listed, err := e.sessions.List(ctx, operator, alice.ID)
+	require.NoError(t, err)
+	require.Len(t, listed, 3)
+	require.Equal(t, []string{browser.ID, from.ID, other.ID}, []string{listed[0].ID, listed[1].ID, listed[2].ID})
+	require.Equal(t, []string{"browser", "client", "client"},
+		[]string{listed[0].Kind, listed[1].Kind, listed[2].Kind})
+	require.Equal(t, browser.ID, listed[1].Browser)
+
+	require.NoError(t, e.sessions.End(ctx, operator, browser.ID))
+	listed, err = e.sessions.List(ctx, operator, alice.ID)
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+	require.Equal(t, other.ID, listed[0].ID)
+	requireUnknown(t, e.sessions.End(ctx, operator, browser.ID), "active session", browser.ID)
+}
+
+func TestConsentsAreListedAndWithdrawn(t *testing.T) {
+	e := newEnv(t)
+	ctx, alice := t.Context(), e.addUser(t, "alice")
+	for _, consent := range []identity.Consent{{ClientID: "forum"}, {ClientID: "shop"},
+		{ClientID: "shop", Resource: "https://api.example.com"}, {ClientID: "wiki"}} {
+		consent.UserID, consent.Scopes = alice.ID, []string{"openid"}
+		require.NoError(t, e.database.Consents().Grant(ctx, consent))
+	}
+	e.signIn(t, alice)
+	require.NoError(t, e.consents.Withdraw(ctx, operator, alice.ID, "wiki"))
+	requireUnknown(t, e.consents.Withdraw(ctx, operator, alice.ID, "wiki"), "consent of this user to client", "wiki")
+	listed, err := e.consents.List(ctx, operator, alice.ID)
+	require.NoError(t, err)
+	require.Len(t, listed, 3)
+	require.Equal(t, "https://api.example.com", admin.ViewConsent(listed[2]).Resource)
+	withdrawn, err := e.consents.WithdrawAll(ctx, operator, alice.ID)
+	require.NoError(t, err)
+	require.Equal(t, 2, withdrawn)
+	sessions, err := e.sessions.List(ctx, operator, alice.ID)
+	require.NoError(t, err)
+	require.Empty(t, sessions, "those at the client have ended")
 }
 
 func TestEventsOfOneUserAndOfAll(t *testing.T) {

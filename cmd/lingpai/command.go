@@ -69,7 +69,11 @@ func (o operation) merges() *admin.Merges {
 	return admin.NewMerges(o.database.Merges(), o.database.Sessions())
 }
 
-func (o operation) sessions() *admin.Sessions { return admin.NewSessions(o.database.Sessions()) }
+func (o operation) sessions() *admin.Sessions {
+	return admin.NewSessions(o.database.Sessions(), o.database.BrowserSessions())
+}
+
+func (o operation) consents() *admin.Consents { return admin.NewConsents(o.database.Consents()) }
 
 func (o operation) events() *admin.Events { return admin.NewEvents(o.database.Events(), o.users()) }
 

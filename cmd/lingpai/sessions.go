@@ -19,16 +19,19 @@ func newSessionsCommand() *cobra.Command {
 
 func listSessionsCommand() *cobra.Command {
 	return completeArguments(operate(asTable(&cobra.Command{Use: "list SUB|USERNAME", SuggestFor: []string{"ls"},
-		Short: "List a user's active sessions", Args: cobra.ExactArgs(1)}),
+		Short: "List a user's active sessions, at clients and in browsers",
+		Long: `List a user's active sessions. A session of the kind "browser" is a browser in which the user is signed
+in; the sessions that clients got from it follow it, and have its SID as browser_session with --output json.`,
+		Args: cobra.ExactArgs(1)}),
 		onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
 			sessions, err := o.sessions().List(ctx, o.actor, user.ID)
 			if err != nil {
 				return err
 			}
-			return printRows(cmd, views(sessions, admin.ViewSession), []string{"SID", "CLIENT", "METHOD",
-				"SIGNED IN", "LAST SEEN", "REFRESHES", "EXPIRES", "DEVICE"}, func(s admin.SessionView) []string {
-				return []string{s.ID, s.ClientID, s.Method, s.AuthTime, s.LastSeenAt, fmt.Sprint(s.Refreshes),
-					s.ExpiresAt, terminal.OrDash(s.Device)}
+			return printRows(cmd, sessions, []string{"SID", "KIND", "CLIENT", "METHOD", "SIGNED IN", "LAST SEEN",
+				"REFRESHES", "EXPIRES", "DEVICE"}, func(s admin.SessionView) []string {
+				return []string{s.ID, s.Kind, terminal.OrDash(s.ClientID), s.Method, s.AuthTime, s.LastSeenAt,
+					fmt.Sprint(s.Refreshes), s.ExpiresAt, terminal.OrDash(s.Device)}
 			})
 		})), 1, userCandidates)
 }
@@ -39,8 +42,9 @@ func revokeSessionsCommand() *cobra.Command {
 		Use: "revoke [SID]", SuggestFor: []string{"end", "delete", "rm"},
 		Short: "End one session, all sessions of a user, or all before or after a given time",
 		Long: `End one session (SID), all sessions of a user (--user), all sessions that were opened at or before a
-given time (--before), or all that were opened or refreshed at or after a given time (--since). Services that verify
-access tokens offline without the revocation list accept them until they expire.
+given time (--before), or all that were opened or refreshed at or after a given time (--since). If SID is that of a
+browser session, the sessions that came from it end, too. Services that verify access tokens offline without the
+revocation list accept them until they expire.
 
 Restoring a backup also restores sessions that ended after it was made, and nothing distinguishes them from the
 others. After a restore, end all sessions with --before and the current time. Mini-programs sign in again by
