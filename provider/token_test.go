@@ -158,11 +158,12 @@ func TestIDTokenClaims(t *testing.T) {
 	w := newEnv(t)
 	first := w.signIn("new-user", "scope", "openid")
 	claims := claimsOf(t, first.text("id_token"))
-	require.Equal(t, []string{"amr", "at_hash", "aud", "auth_time", "exp", "iat", "is_new_user", "iss", "sid",
+	require.Equal(t, []string{"amr", "at_hash", "aud", "auth_time", "azp", "exp", "iat", "is_new_user", "iss", "sid",
 		"sub"}, names(claims))
 	require.Equal(t, "RS256", headerOf(t, first.text("id_token"))["alg"])
 	require.Equal(t, "JWT", headerOf(t, first.text("id_token"))["typ"])
 	require.Equal(t, "mini", claims["aud"])
+	require.Equal(t, "mini", claims["azp"])
 	require.Equal(t, claimsOf(t, first.text("access_token"))["sub"], claims["sub"])
 	require.Equal(t, claimsOf(t, first.text("access_token"))["sid"], claims["sid"])
 	require.Equal(t, true, claims["is_new_user"])

@@ -15,6 +15,7 @@ type idClaims struct {
 	Issuer          string   `json:"iss"`
 	Subject         string   `json:"sub"`
 	Audience        string   `json:"aud"`
+	AuthorizedParty string   `json:"azp"` // the same client: some libraries require it
 	IssuedAt        int64    `json:"iat"`
 	Expires         int64    `json:"exp"`
 	AuthTime        int64    `json:"auth_time"`
@@ -48,6 +49,7 @@ func (i *Issuer) idToken(ctx context.Context, of idSubject) (string, error) {
 		Issuer:          i.config.Issuer,
 		Subject:         of.session.UserID,
 		Audience:        of.client.ID,
+		AuthorizedParty: of.client.ID,
 		IssuedAt:        of.now.Unix(),
 		Expires:         of.now.Add(i.accessTTL(of.client)).Unix(),
 		AuthTime:        of.session.AuthTime.Unix(),
