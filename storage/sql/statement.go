@@ -69,7 +69,10 @@ func (s *statement) rows(ctx context.Context, read func(*sql.Rows) error, values
 			return err
 		}
 		defer rows.Close()
-		return read(rows)
+		if err := read(rows); err != nil {
+			return err
+		}
+		return rows.Err()
 	})
 }
 
