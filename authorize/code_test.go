@@ -63,8 +63,8 @@ func TestForgedCodes(t *testing.T) {
 	require.ErrorIs(t, err, ErrBadCode, "of another server")
 }
 
-// TestGuessableVerifiers: a code_verifier has at least 43 characters (RFC 7636 §4.1). Otherwise the challenge of "" would
-// be met by every request without one.
+// TestGuessableVerifiers: a code_verifier has at least 43 characters (RFC 7636 §4.1). Otherwise the challenge of ""
+// would be met by every request without one.
 func TestGuessableVerifiers(t *testing.T) {
 	t.Parallel()
 	for _, short := range []string{"", "x", verifier[1:]} {

@@ -33,7 +33,7 @@ func TestDecide(t *testing.T) {
 		return Seen{At: noon.Add(-ago), Chosen: chosen.ID}
 	}
 	consented := func(by identity.SignedIn) Seen { return Seen{At: noon, Chosen: by.ID, Consented: true} }
-	never := Seen{}
+	never, chosen := Seen{}, seen(time.Minute, alice)
 	old, again := seen(30*time.Minute, alice), seen(2*time.Minute, bob)
 	for name, c := range map[string]struct {
 		users   []identity.SignedIn
@@ -52,11 +52,11 @@ func TestDecide(t *testing.T) {
 		"two and a hint, silently":               {two, "none hint=bob", never, StepCode, "bob"},
 		"a hint to somebody else":                {one, "hint=bob", never, StepSignIn, ""},
 		"a hint to somebody else, silently":      {one, "none hint=bob", never, StepError, "login_required"},
-		"two, chosen":                            {two, "", seen(time.Minute, alice), StepCode, "alice"},
-		"chosen, but signed out since":           {latest, "", seen(time.Minute, alice), StepChoose, ""},
-		"chosen against the hint":                {two, "hint=bob", seen(time.Minute, alice), StepError, "login_required"},
+		"two, chosen":                            {two, "", chosen, StepCode, "alice"},
+		"chosen, but signed out since":           {latest, "", chosen, StepChoose, ""},
+		"chosen against the hint":                {two, "hint=bob", chosen, StepError, "login_required"},
 		"one, selecting":                         {one, "select_account", never, StepChoose, ""},
-		"one, selected":                          {one, "select_account", seen(time.Minute, alice), StepCode, "alice"},
+		"one, selected":                          {one, "select_account", chosen, StepCode, "alice"},
 		"signing in again":                       {one, "login", never, StepSignIn, "alice"},
 		"signed in before the request was seen":  {one, "login", old, StepSignIn, "alice"},
 		"signed in again":                        {latest, "login", again, StepCode, "bob"},

@@ -25,8 +25,8 @@ func TestACodeDiesWithTheConsent(t *testing.T) {
 	v.code(v.open(v.request("shop", "prompt", "none")), "shop") // the browser is still signed in
 }
 
-// TestWithdrawnConsentsAreAskedForAgain: what a page has recorded is good for a quarter of an hour, a consent only until
-// it is withdrawn.
+// TestWithdrawnConsentsAreAskedForAgain: what a page has recorded is good for a quarter of an hour, a consent only
+// until it is withdrawn.
 func TestWithdrawnConsentsAreAskedForAgain(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
@@ -39,8 +39,8 @@ func TestWithdrawnConsentsAreAskedForAgain(t *testing.T) {
 	v.code(v.follow(v.submit(asked, "decision", "allow")), "partner")
 }
 
-// TestCodeReplayAfterAnotherSignIn: a second use ends the session of the first also if the browser session that both are
-// from was renewed in between, or ended.
+// TestCodeReplayAfterAnotherSignIn: a second use ends the session of the first also if the browser session that both
+// are from was renewed in between, or ended.
 func TestCodeReplayAfterAnotherSignIn(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
@@ -172,6 +172,17 @@ func TestASixthUser(t *testing.T) {
 	live, err := w.database.BrowserSessions().List(t.Context(), alice.ID)
 	require.NoError(t, err)
 	require.Empty(t, live)
+}
+
+// TestFormsOfOldBrowsers: the pages work in browsers that send neither Sec-Fetch-Site nor Origin.
+func TestFormsOfOldBrowsers(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	form := v.follow(v.open(v.request("shop")))
+	p := v.do(http.MethodPost, form.at, url.Values{"username": {"alice"}, "password": {testPassword}},
+		http.Header{"Sec-Fetch-Site": nil, "Origin": nil, "Referer": {w.issuer + form.at}})
+	v.code(v.follow(p), "shop")
 }
 
 // withdraw withdraws a user's consent for a client.

@@ -236,17 +236,6 @@ func TestForeignForms(t *testing.T) {
 	require.Equal(t, "consent_required", v.answered(silent, "partner").Get("error"))
 }
 
-// TestFormsOfOldBrowsers: the pages work in browsers that send neither Sec-Fetch-Site nor Origin.
-func TestFormsOfOldBrowsers(t *testing.T) {
-	t.Parallel()
-	w := newWeb(t)
-	v := w.visitor()
-	form := v.follow(v.open(v.request("shop")))
-	p := v.do(http.MethodPost, form.at, url.Values{"username": {"alice"}, "password": {testPassword}},
-		http.Header{"Sec-Fetch-Site": nil, "Origin": nil, "Referer": {w.issuer + form.at}})
-	v.code(v.follow(p), "shop")
-}
-
 // TestPagesLeadNowhereElse: "to" is the name of a page, never an address (open redirect).
 func TestPagesLeadNowhereElse(t *testing.T) {
 	t.Parallel()
