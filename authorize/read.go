@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
@@ -57,18 +58,12 @@ func (s *Service) prove(ctx context.Context, form url.Values) (Request, error) {
 		return Request{}, invalid("client_id is missing or repeated.")
 	case len(uri) != 1 || uri[0] == "":
 		return Request{}, invalid("redirect_uri is missing or repeated.")
-	case identity.ValidClientID(id[0]) != nil:
-		return Request{}, errUnknownClient
 	}
-	client, err := s.clients.Find(ctx, id[0])
-	switch {
-	case errors.Is(err, identity.ErrNotFound):
-		return Request{}, errUnknownClient
-	case err != nil:
-		return Request{}, oauth.StoreFailed(err)
-	case client.Disabled():
-		return Request{}, oauth.NewError(oauth.UnauthorizedClient, "The client is disabled.")
-	case !client.MatchesRedirectURI(uri[0]):
+	client, err := s.findClient(ctx, id[0])
+	if err != nil {
+		return Request{}, err
+	}
+	if !client.MatchesRedirectURI(uri[0]) {
 		return Request{}, invalid("redirect_uri is not one of the client's. It is compared byte for byte: register " +
 			"it with exactly this spelling.")
 	}
@@ -78,6 +73,23 @@ func (s *Service) prove(ctx context.Context, form url.Values) (Request, error) {
 		r.State = state[0]
 	}
 	return r, nil
+}
+
+// findClient finds an enabled client. Its errors are oauth.Errors.
+func (s *Service) findClient(ctx context.Context, id string) (clients.Client, error) {
+	if identity.ValidClientID(id) != nil {
+		return clients.Client{}, errUnknownClient
+	}
+	client, err := s.clients.Find(ctx, id)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return clients.Client{}, errUnknownClient
+	case err != nil:
+		return clients.Client{}, oauth.StoreFailed(err)
+	case client.Disabled():
+		return clients.Client{}, oauth.NewError(oauth.UnauthorizedClient, "The client is disabled.")
+	}
+	return client, nil
 }
 
 var errUnknownClient = oauth.NewError(oauth.InvalidClient, "There is no such client.")

@@ -19,6 +19,7 @@ type Config struct {
 	Clients   *clients.Registry
 	SignIn    *signin.Service
 	Browsers  identity.BrowserSessions
+	Sessions  identity.Sessions
 	Consents  identity.Consents
 	Tokens    *tokens.Issuer
 	Keys      tokens.Keys
@@ -33,6 +34,7 @@ type Service struct {
 	clients   *clients.Registry
 	signIn    *signin.Service
 	browsers  identity.BrowserSessions
+	sessions  identity.Sessions
 	consents  identity.Consents
 	issuer    *tokens.Issuer
 	keys      tokens.Keys
@@ -43,8 +45,8 @@ type Service struct {
 
 // New returns a Service.
 func New(c Config) *Service {
-	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, consents: c.Consents,
-		issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes, terms: c.Terms, logger: c.Logger}
+	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, sessions: c.Sessions,
+		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes, terms: c.Terms, logger: c.Logger}
 }
 
 // Next is what a request is answered with: an Answer for the client, or a page.

@@ -22,7 +22,8 @@ type metadata struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	RevocationListURI     string   `json:"revocation_list_uri"` // an extension: see docs/revocation-list.md
+	EndSessionEndpoint    string   `json:"end_session_endpoint"` // OpenID Connect RP-Initiated Logout §2.1
+	RevocationListURI     string   `json:"revocation_list_uri"`  // an extension: see docs/revocation-list.md
 	GrantTypes            []string `json:"grant_types_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	ResponseModes         []string `json:"response_modes_supported"`
@@ -56,6 +57,7 @@ func metadataJSON(issuer string) []byte {
 		UserinfoEndpoint:      issuer + "/userinfo",
 		RevocationEndpoint:    issuer + "/revoke",
 		IntrospectionEndpoint: issuer + "/introspect",
+		EndSessionEndpoint:    issuer + browser.EndSessionPath,
 		RevocationListURI:     issuer + "/revocations",
 		GrantTypes:            grants.Types(),
 		ResponseTypes:         []string{"code"},

@@ -116,26 +116,25 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	return rows
 }
 
-// browserRoutes returns the routes of the authorization endpoint and its pages.
+// browserRoutes returns the routes of the endpoints and pages for browsers.
 func browserRoutes(path string, h *browser.Handler) []route {
-	rows := []route{
-		{"authorize", readMethods, path + browser.AuthorizePath, corsNone, slotQuick, 0, http.HandlerFunc(h.Authorize)},
-		{"authorize", postMethod, path + browser.AuthorizePath, corsNone, slotQuick, tokenBody,
-			http.HandlerFunc(h.Authorize)},
-	}
+	var rows []route
 	for _, page := range []struct {
 		name, path string
 		post       slotKind
+		body       int64 // of a POST
 		handler    http.HandlerFunc
 	}{
-		{"sign_in", browser.SignInPath, slotWaiting, h.SignIn},
-		{"choose_account", browser.ChooseAccountPath, slotQuick, h.ChooseAccount},
-		{"consent", browser.ConsentPath, slotQuick, h.Consent},
-		{"sign_out", browser.SignOutPath, slotQuick, h.SignOut},
+		{"authorize", browser.AuthorizePath, slotQuick, tokenBody, h.Authorize},
+		{"end_session", browser.EndSessionPath, slotQuick, tokenBody, h.EndSession},
+		{"sign_in", browser.SignInPath, slotWaiting, fieldsBody, h.SignIn},
+		{"choose_account", browser.ChooseAccountPath, slotQuick, fieldsBody, h.ChooseAccount},
+		{"consent", browser.ConsentPath, slotQuick, fieldsBody, h.Consent},
+		{"sign_out", browser.SignOutPath, slotQuick, fieldsBody, h.SignOut},
 	} {
 		rows = append(rows,
 			route{page.name, readMethods, path + page.path, corsNone, slotQuick, 0, page.handler},
-			route{page.name, postMethod, path + page.path, corsNone, page.post, fieldsBody, page.handler})
+			route{page.name, postMethod, path + page.path, corsNone, page.post, page.body, page.handler})
 	}
 	return rows
 }

@@ -21,7 +21,9 @@ import (
 
 const (
 	webCallback   = "https://shop.example.com/callback?tenant=1"
+	webBye        = "https://shop.example.com/bye?tenant=1"
 	thirdCallback = "https://partner.example.com/cb"
+	thirdBye      = "https://partner.example.com/bye"
 	webVerifier   = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 )
 
@@ -35,10 +37,10 @@ func newWeb(t testing.TB, options ...option) *web {
 	grants := []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken}
 	for _, client := range []identity.Client{
 		{ID: "shop", Name: "The shop", Confidential: true, SecretHash: identity.HashSecret(testSecret),
-			FirstParty: true, RedirectURIs: []string{webCallback}},
+			FirstParty: true, RedirectURIs: []string{webCallback}, PostLogoutRedirectURIs: []string{webBye}},
 		{ID: "spa", Name: "The app", FirstParty: true, RedirectURIs: []string{webCallback}},
 		{ID: "partner", Name: "A partner", Confidential: true, SecretHash: identity.HashSecret(testSecret),
-			RedirectURIs: []string{thirdCallback}},
+			RedirectURIs: []string{thirdCallback}, PostLogoutRedirectURIs: []string{thirdBye}},
 	} {
 		client.Grants, client.Scopes = grants, []string{"openid", "profile", "offline_access"}
 		client.DefaultScopes = []string{"openid"}

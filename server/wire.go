@@ -176,7 +176,7 @@ func (w wiring) authorize(registry *clients.Registry, signIn *signin.Service, is
 	s := w.config.Settings
 	return authorize.New(authorize.Config{
 		Issuer: s.Issuer, Clients: registry, SignIn: signIn, Browsers: w.config.Stores.Browsers,
-		Consents: w.config.Stores.Consents, Tokens: issuer, Keys: w.config.Keys,
+		Sessions: w.config.Stores.Sessions, Consents: w.config.Stores.Consents, Tokens: issuer, Keys: w.config.Keys,
 		Lifetimes: identity.Lifetimes{Idle: s.BrowserIdle, Absolute: s.BrowserAbsolute},
 		Terms:     s.Pages.LinkedTerms(), Logger: w.config.Logger,
 	})

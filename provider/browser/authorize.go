@@ -4,19 +4,14 @@ import (
 	"net/http"
 
 	"github.com/lingpai/lingpai/authorize"
-	"github.com/lingpai/lingpai/provider/pages"
 )
 
 // Authorize is the authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). A POST becomes a GET once the
 // request was read: browsers send no cookie with the form of another site.
 func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) {
 	v := visit{w: w, r: r, browser: h.cookie.read(r)}
-	values, status := queryOf(r), http.StatusBadRequest
-	if r.Method == http.MethodPost {
-		values, status = postedForm(r), http.StatusUnsupportedMediaType
-	}
-	if values == nil {
-		h.show(v, status, pages.Error{Kind: pages.InvalidRequest})
+	values, ok := h.parameters(v)
+	if !ok {
 		return
 	}
 	v.seen = values.Get(seenParameter)

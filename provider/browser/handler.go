@@ -24,7 +24,7 @@ type Config struct {
 	Logger      *slog.Logger
 }
 
-// Handler serves the authorization endpoint and its pages. Each method is one endpoint.
+// Handler serves the endpoints and pages for browsers. Each method is one endpoint.
 type Handler struct {
 	path      string // of the issuer
 	origin    string // of the issuer
@@ -56,6 +56,7 @@ const (
 	ChooseAccountPath = "/choose-account"
 	ConsentPath       = "/consent"
 	SignOutPath       = "/sign-out"
+	EndSessionPath    = "/end-session"
 )
 
 // Parameters of pages, beside those of the request that they carry on.
@@ -64,6 +65,7 @@ const (
 	seenParameter    = "seen" // what the browser has done for the request
 	anotherParameter = "another_account"
 	toAuthorize      = "authorize"
+	toEndSession     = "end-session"
 )
 
 // visit is a request of a browser for a page, or with its form.
@@ -132,6 +134,19 @@ func queryOf(r *http.Request) url.Values {
 		return nil
 	}
 	return values
+}
+
+// parameters returns the parameters of a request that comes from a client's site. It answers itself, and returns false,
+// if they are malformed.
+func (h *Handler) parameters(v visit) (url.Values, bool) {
+	values, status := queryOf(v.r), http.StatusBadRequest
+	if v.r.Method == http.MethodPost {
+		values, status = postedForm(v.r), http.StatusUnsupportedMediaType
+	}
+	if values == nil {
+		h.show(v, status, pages.Error{Kind: pages.InvalidRequest})
+	}
+	return values, values != nil
 }
 
 // postedForm returns the form in a request's body, or nil if it is not one.
