@@ -54,7 +54,7 @@ func (a *Apps) Add(ctx context.Context, app identity.App) error {
 	if err != nil {
 		return err
 	}
-	return a.db.withEvent(ctx, appEvent(identity.EventAppAdded, app.Platform, app.ID),
+	return withEvent(ctx, a.db, appEvent(identity.EventAppAdded, app.Platform, app.ID),
 		func(tx *gorm.DB, now time.Time) error {
 			return wrote(tx.Create(&appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform,
 				now.UnixMilli(), int64(app.PhoneBudget)}))
@@ -68,7 +68,7 @@ func appEvent(kind, platform, id string) identity.Event {
 
 // update changes an app and records an event.
 func (a *Apps) update(ctx context.Context, event identity.Event, statement string, values ...any) error {
-	return a.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+	return withEvent(ctx, a.db, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE apps SET "+statement+" WHERE platform = ? AND id = ?", values...))
 	})
 }
@@ -149,7 +149,7 @@ func (a *Apps) Remove(ctx context.Context, platform, id string) error {
 	if storable(platform, id) != nil {
 		return identity.ErrNotFound
 	}
-	return a.db.withEvent(ctx, appEvent(identity.EventAppRemoved, platform, id), func(tx *gorm.DB, _ time.Time) error {
+	return withEvent(ctx, a.db, appEvent(identity.EventAppRemoved, platform, id), func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("DELETE FROM apps WHERE platform = ? AND id = ?", platform, id))
 	})
 }

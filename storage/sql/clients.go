@@ -98,7 +98,7 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 		return err
 	}
 	event := identity.Event{Kind: identity.EventClientCreated, ClientID: client.ID}
-	return c.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
+	return withEvent(ctx, c.db, event, func(tx *gorm.DB, now time.Time) error {
 		row.CreatedAt = now.UnixMilli()
 		var taken int64
 		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM "+
@@ -171,7 +171,7 @@ func (c *Clients) SetSecret(ctx context.Context, id string, hash []byte) error {
 		return identity.ErrNotFound
 	}
 	event := identity.Event{Kind: identity.EventClientSecret, ClientID: id}
-	return c.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+	return withEvent(ctx, c.db, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE clients SET secret_hash = ? WHERE id = ?", hash, id))
 	})
 }
@@ -185,7 +185,7 @@ func (c *Clients) SetRefreshKeys(ctx context.Context, id string, on bool) error 
 	if on {
 		event.Detail = "on"
 	}
-	return c.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+	return withEvent(ctx, c.db, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE clients SET refresh_keys = ? WHERE id = ?", on, id))
 	})
 }
@@ -199,7 +199,7 @@ func (c *Clients) SetLegacyAudience(ctx context.Context, id string, until time.T
 	if !until.IsZero() {
 		event.Detail = "until " + until.UTC().Format(time.RFC3339)
 	}
-	return c.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+	return withEvent(ctx, c.db, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE clients SET legacy_audience_until = ? WHERE id = ?", millis(until), id))
 	})
 }
@@ -210,7 +210,7 @@ func (c *Clients) Disable(ctx context.Context, id string) error {
 		return identity.ErrNotFound
 	}
 	event := identity.Event{Kind: identity.EventClientDisabled, ClientID: id}
-	return c.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
+	return withEvent(ctx, c.db, event, func(tx *gorm.DB, now time.Time) error {
 		return changed(tx.Exec("UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?",
 			now.UnixMilli(), id))
 	})

@@ -45,7 +45,7 @@ func (c *Consents) Grant(ctx context.Context, consent identity.Consent) error {
 	}
 	event := identity.Event{Kind: identity.EventConsentGranted, UserID: consent.UserID, ClientID: consent.ClientID,
 		Detail: strings.TrimSpace(strings.Join(consent.Scopes, " ") + " " + consent.Resource)}
-	return c.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
+	return withEvent(ctx, c.db, event, func(tx *gorm.DB, now time.Time) error {
 		if _, err := c.db.dialect.userForUpdate(tx, consent.UserID); err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (c *Consents) Withdraw(ctx context.Context, userID, clientID string) (bool,
 		return false, nil
 	}
 	event := identity.Event{Kind: identity.EventConsentWithdrawn, UserID: userID, ClientID: clientID}
-	err := c.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
+	err := withEvent(ctx, c.db, event, func(tx *gorm.DB, now time.Time) error {
 		if err := c.db.dialect.lockUser(tx, userID); err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (e *Events) Record(ctx context.Context, event identity.Event) error {
 }
 
 // withEvent runs do and records the event in the same transaction.
-func (db *DB) withEvent(ctx context.Context, event identity.Event, do func(tx *gorm.DB, now time.Time) error) error {
+func withEvent(ctx context.Context, db *DB, event identity.Event, do func(tx *gorm.DB, now time.Time) error) error {
 	return db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		if err := do(tx, now); err != nil {
 			return err

@@ -170,7 +170,7 @@ func (u *Users) Enable(ctx context.Context, id string) error {
 		return identity.ErrNotFound
 	}
 	event := identity.Event{Kind: identity.EventUserEnabled, UserID: id}
-	return u.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+	return withEvent(ctx, u.db, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE users SET disabled_at = NULL WHERE id = ?", id))
 	})
 }
@@ -196,7 +196,7 @@ func (u *Users) Create(ctx context.Context, username, passwordHash string) (iden
 	row := userRow{ID: identity.NewUserID(), PasswordHash: passwordHash}
 	row.setName(name)
 	event := identity.Event{Kind: identity.EventUserCreated, UserID: row.ID}
-	err = u.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
+	err = withEvent(ctx, u.db, event, func(tx *gorm.DB, now time.Time) error {
 		row.CreatedAt = now.UnixMilli()
 		if err := u.db.dialect.reserveName(tx, now, name); err != nil {
 			return err
