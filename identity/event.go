@@ -56,7 +56,8 @@ const (
 	EventKeyRotated        = "key.rotated"         // by a command; Detail: the key in use now
 	EventKeyRevoked        = "key.revoked"         // Detail: the key; the next one, too
 	EventKeyImported       = "key.imported"
-	EventKeysRewrapped     = "keys.rewrapped" // Detail: the master key that seals them now
+	EventNoticeUndelivered = "logout_notice.undelivered" // to the session's client; Detail: why
+	EventKeysRewrapped     = "keys.rewrapped"            // Detail: the master key that seals them now
 )
 
 // Event is an entry of the audit log. It contains no secret and no token.

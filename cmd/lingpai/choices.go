@@ -64,7 +64,8 @@ func suggestFlag(cmd *cobra.Command, name string) string {
 // eventKinds are the kinds of events in the audit log.
 func eventKinds() []string {
 	return []string{
-		identity.EventSessionEnded, identity.EventRefreshRefused, identity.EventRefreshAhead,
+		identity.EventSessionEnded, identity.EventNoticeUndelivered, identity.EventRefreshRefused,
+		identity.EventRefreshAhead,
 		identity.EventSignInFailed, identity.EventSignInThrottled, identity.EventLimitReached,
 		identity.EventRefreshClock,
 		identity.EventUnionConflict, identity.EventUserBlocked, identity.EventAppTokenGiven,

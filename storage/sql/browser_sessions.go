@@ -182,6 +182,9 @@ func (s *BrowserSessions) End(ctx context.Context, id, reason string, all bool) 
 		if err != nil {
 			return err
 		}
+		if err := addNotices(tx, now, "user_id = ? AND browser_session_id = ?", userID, id); err != nil {
+			return err
+		}
 		return recordEvent(tx, now, identity.Event{Kind: identity.EventSessionEnded, UserID: userID, SessionID: id,
 			Detail: fmt.Sprintf("%s: in a browser, with %d sessions of clients", reason, sessions)})
 	})
@@ -201,7 +204,8 @@ func (s *BrowserSessions) Prune(ctx context.Context, keep time.Duration, batch i
 	return pruned, err
 }
 
-// endBrowserSessions ends browser sessions that meet a condition, and returns how many. The caller ends the sessions
+// endBrowserSessions ends browser sessions that meet a condition, and returns how many. Their clients are notified,
+// unless another browser session takes their place. The caller ends the sessions
 // that came from them afterwards, since openSession locks the browser session until it is done.
 func endBrowserSessions(tx *gorm.DB, now time.Time, reason, where string, values ...any) (int64, error) {
 	if err := storable(reason); err != nil {
@@ -209,7 +213,12 @@ func endBrowserSessions(tx *gorm.DB, now time.Time, reason, where string, values
 	}
 	result := tx.Exec("UPDATE browser_sessions SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL AND "+where,
 		append([]any{now.UnixMilli(), reason}, values...)...)
-	return result.RowsAffected, wrote(result)
+	if err := wrote(result); err != nil || result.RowsAffected == 0 || reason == identity.EndedByRenewal {
+		return result.RowsAffected, err
+	}
+	ended := append([]any{now.UnixMilli(), reason}, values...)
+	return result.RowsAffected, addNotices(tx, now, "(user_id, browser_session_id) IN (SELECT user_id, id FROM "+
+		"browser_sessions WHERE ended_at = ? AND end_reason = ? AND "+where+")", ended...)
 }
 
 // nextEpoch increases the epoch of users, so that nothing can be opened for a user who was read before. Browser

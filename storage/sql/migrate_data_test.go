@@ -63,6 +63,8 @@ var written = []string{0: `
 			VALUES ('u{n}', 'c{n}', '', '["openid"]', '', 1);
 		UPDATE clients SET redirect_uris = '["https://a/cb"]', post_logout_redirect_uris = '["https://a/"]',
 			backchannel_logout_uri = 'https://a/out', always_consent = TRUE, optional_pkce = TRUE WHERE id = 'c{n}'`,
+	15: `INSERT INTO logout_notices (session_id, user_id, client_id, ended_at, due_at) VALUES ('s{n}', 'u{n}', 'c{n}',
+		1, 1)`,
 }
 
 // sessionOf returns the id of the session that a server of a version opened.

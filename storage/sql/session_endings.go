@@ -68,14 +68,20 @@ func endAllSessions(tx *gorm.DB, now time.Time, reason, userID string) (int64, e
 	return inBrowsers + atClients, err
 }
 
-// endSessions ends a user's active sessions that meet a further condition, which is empty or begins with " AND ".
+// endSessions ends a user's active sessions that meet a further condition, which is empty or begins with " AND ". Their
+// clients are notified, unless they ended the sessions themselves: by a token, or by opening more than the limit.
 func endSessions(tx *gorm.DB, now time.Time, reason, userID, and string, values ...any) (int64, error) {
 	bucket := int(identity.Bucket(userID))
 	if reason == identity.EndedByLimit {
 		bucket = unlisted
 	}
-	return endIn(tx, now, reason, "CAST(? AS INTEGER)", []any{bucket}, " WHERE user_id = ?"+and,
-		append([]any{userID}, values...)...)
+	of := append([]any{userID}, values...)
+	ended, err := endIn(tx, now, reason, "CAST(? AS INTEGER)", []any{bucket}, " WHERE user_id = ?"+and, of...)
+	if err != nil || ended == 0 || reason == identity.EndedByLimit || reason == identity.EndedByClient {
+		return ended, err
+	}
+	return ended, addNotices(tx, now, "user_id = ?"+and+" AND ended_at = ? AND end_reason = ?",
+		append(of, now.UnixMilli(), reason)...)
 }
 
 // endIn ends active sessions and stores their buckets. bucket is an expression. Sessions that had expired so long ago
@@ -149,9 +155,14 @@ func endRange(tx *gorm.DB, now time.Time, reason, where string, at time.Time, fr
 		values = append(values, row.ID, int(identity.Bucket(row.UserID)))
 	}
 	const value = ", (CAST(? AS TEXT), CAST(? AS INTEGER))"
-	return endIn(tx, now, reason, "matching.column2", nil, " FROM (VALUES "+
+	ended, err := endIn(tx, now, reason, "matching.column2", nil, " FROM (VALUES "+
 		strings.Repeat(value, len(rows))[2:]+") AS matching WHERE id = matching.column1 AND "+where,
 		append(values, at.UnixMilli())...)
+	if err != nil {
+		return ended, err
+	}
+	return ended, addNotices(tx, now, "id > ? AND id <= ? AND ended_at = ? AND end_reason = ?", from, last,
+		now.UnixMilli(), reason)
 }
 
 // endedDetail returns the detail of an event about several sessions.

@@ -48,6 +48,8 @@ var everySession = []string{"browser", "browser by account", "client", "client o
 func newSignedIn(t *testing.T, f fixture) signedIn {
 	t.Helper()
 	s := signedIn{user: f.newUser(t), client: f.newClient(t), account: newIdentity("wx1")}
+	s.client.BackchannelLogoutURI = "https://app.example.com/logout"
+	require.NoError(t, f.Clients.Update(t.Context(), s.client))
 	f.link(t, s.user, s.account)
 	f.link(t, s.user, newIdentity("wx2"))
 	byAccount := newBrowserSession(s.user)
@@ -80,6 +82,23 @@ func (s signedIn) require(t *testing.T, f fixture, reason string, active ...stri
 		if !found.EndedAt.IsZero() {
 			require.Equal(t, reason, found.EndReason, name)
 		}
+	}
+}
+
+// requireNotices requires a notice for each session from a browser if it or its browser session has ended.
+func (s signedIn) requireNotices(t *testing.T, f fixture, active []string) {
+	t.Helper()
+	notices, _, err := f.Notices.Claim(t.Context(), 1000)
+	require.NoError(t, err)
+	for name, browser := range map[string]string{"client": "browser", "client offline": "browser",
+		"client by account": "browser by account"} {
+		notified := slices.ContainsFunc(notices, func(n identity.LogoutNotice) bool {
+			return n.SessionID == s.sessions[name].ID && n.UserID == s.user.ID && n.ClientID == s.client.ID
+		})
+		require.Equal(t, !slices.Contains(active, name) || !slices.Contains(active, browser), notified, name)
+	}
+	for _, n := range notices {
+		require.NotContains(t, []string{s.sessions["app"].ID, s.sessions["app by account"].ID}, n.SessionID)
 	}
 }
 
@@ -215,6 +234,7 @@ func whatEndsWhat(t *testing.T, f fixture) {
 			s, bystander := newSignedIn(t, f), newSignedIn(t, f)
 			require.NoError(t, ending.end(t, f, s))
 			s.require(t, f, ending.reason, ending.stays...)
+			s.requireNotices(t, f, ending.stays)
 			if slices.Contains(ending.stays, "browser") { // the epoch may have changed
 				signInFrom(t, f, s.browsers["browser"], s.client, "openid")
 			}

@@ -54,6 +54,7 @@ func contextEndsReads(t *testing.T, f fixture) {
 		"Browsers.List":          func() error { return errorOf(f.Browsers.List(ctx, "u_a")) },
 		"Consents.Find":          func() error { return errorOf(f.Consents.Find(ctx, "u_a", "c_a", "")) },
 		"Consents.List":          func() error { return errorOf(f.Consents.List(ctx, "u_a")) },
+		"Notices.Claim":          func() error { _, _, err := f.Notices.Claim(ctx, 1); return err },
 		"Events.List":            func() error { return errorOf(f.Events.List(ctx, identity.EventsOf{}, 10)) },
 		"Keys.Keys":              func() error { return errorOf(f.Keys.Keys(ctx)) },
 	} {
@@ -163,6 +164,8 @@ func writesOfBrowsers(ctx context.Context, f fixture, user identity.User, client
 		"Browsers.End":      func() error { return errorOf(f.Browsers.End(ctx, id, identity.EndedByUser, true)) },
 		"Browsers.Prune":    func() error { return errorOf(f.Browsers.Prune(ctx, 0, 10)) },
 		"Consents.Grant":    func() error { return f.Consents.Grant(ctx, newConsent(user, client, "openid")) },
+		"Notices.Delete":    func() error { return f.Notices.Delete(ctx, id) },
+		"Notices.GiveUp":    func() error { return f.Notices.GiveUp(ctx, identity.LogoutNotice{}, "") },
 		"Consents.Withdraw": func() error { return errorOf(f.Consents.Withdraw(ctx, user.ID, client.ID)) },
 	}
 }

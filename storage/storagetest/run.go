@@ -25,6 +25,7 @@ type Stores struct {
 	Sessions     identity.Sessions
 	Browsers     identity.BrowserSessions
 	Consents     identity.Consents
+	Notices      identity.LogoutNotices
 	Events       identity.Events
 	Merges       identity.Merges
 	Keys         keys.Store
