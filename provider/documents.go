@@ -22,7 +22,7 @@ type metadata struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	EndSessionEndpoint    string   `json:"end_session_endpoint"` // OpenID Connect RP-Initiated Logout §2.1
+	EndSessionEndpoint    string   `json:"end_session_endpoint"` // RP-Initiated Logout §2.1
 	RevocationListURI     string   `json:"revocation_list_uri"`  // an extension: see docs/revocation-list.md
 	GrantTypes            []string `json:"grant_types_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
@@ -33,17 +33,20 @@ type metadata struct {
 	Locales               []string `json:"ui_locales_supported"`
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
 	// the default is client_secret_basic
-	RevocationAuth       []string `json:"revocation_endpoint_auth_methods_supported"`
-	IntrospectionAuth    []string `json:"introspection_endpoint_auth_methods_supported"`
-	SubjectTypes         []string `json:"subject_types_supported"`
-	IDTokenAlgorithms    []string `json:"id_token_signing_alg_values_supported"`
-	Scopes               []string `json:"scopes_supported"`
-	Claims               []string `json:"claims_supported"`
-	ClaimsParameter      bool     `json:"claims_parameter_supported"`
-	RequestParameter     bool     `json:"request_parameter_supported"`
-	RequestURIParameter  bool     `json:"request_uri_parameter_supported"` // the default is true
-	ResourceIndicators   bool     `json:"resource_indicators_supported"`   // RFC 8707; the name is not registered
-	ServiceDocumentation string   `json:"service_documentation"`
+	RevocationAuth      []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuth   []string `json:"introspection_endpoint_auth_methods_supported"`
+	SubjectTypes        []string `json:"subject_types_supported"`
+	IDTokenAlgorithms   []string `json:"id_token_signing_alg_values_supported"`
+	Scopes              []string `json:"scopes_supported"`
+	Claims              []string `json:"claims_supported"`
+	ClaimsParameter     bool     `json:"claims_parameter_supported"`
+	RequestParameter    bool     `json:"request_parameter_supported"`
+	RequestURIParameter bool     `json:"request_uri_parameter_supported"` // the default is true
+	ResourceIndicators  bool     `json:"resource_indicators_supported"`   // RFC 8707; the name is not registered
+	// OpenID Connect Back-Channel Logout §2.1
+	BackchannelLogout    bool   `json:"backchannel_logout_supported"`
+	BackchannelSession   bool   `json:"backchannel_logout_session_supported"`
+	ServiceDocumentation string `json:"service_documentation"`
 }
 
 func metadataJSON(issuer string) []byte {
@@ -58,6 +61,8 @@ func metadataJSON(issuer string) []byte {
 		RevocationEndpoint:    issuer + "/revoke",
 		IntrospectionEndpoint: issuer + "/introspect",
 		EndSessionEndpoint:    issuer + browser.EndSessionPath,
+		BackchannelLogout:     true,
+		BackchannelSession:    true,
 		RevocationListURI:     issuer + "/revocations",
 		GrantTypes:            grants.Types(),
 		ResponseTypes:         []string{"code"},

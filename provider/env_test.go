@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/backchannel"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
@@ -98,6 +99,7 @@ type installation struct {
 	volatile  *breakable
 	server    *httptest.Server
 	issuer    string
+	notices   *backchannel.Sender
 	log       *lockedBuffer
 	asked     *lockedBuffer // the clients that were looked up in the store
 	touched   *lockedBuffer // the sessions that were looked up or ended
@@ -208,6 +210,7 @@ func (w *installation) serve(wechatURL string) {
 	})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, process.Close()) })
+	w.notices = process.Notices
 	config := provider.NewHTTPServer(process.Handler(), logger)
 	w.server = &httptest.Server{Listener: process.Bound(config, listener), Config: config}
 	w.server.Start()

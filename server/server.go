@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/backchannel"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
@@ -61,6 +62,7 @@ type Stores struct {
 	Sessions  identity.Sessions
 	Browsers  identity.BrowserSessions
 	Consents  identity.Consents
+	Notices   identity.LogoutNotices
 	Events    identity.Events
 	Keys      keys.Store
 	// CheckDatabase returns an error if the database does not answer, does not have the required schema or cannot be
@@ -79,7 +81,8 @@ func StoresOf(database *sql.DB) Stores {
 		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
 		Browsers: database.BrowserSessions(), Consents: database.Consents(),
-		Keys: database.Keys(), CheckDatabase: checkOf(database), Clock: database.Clock,
+		Notices: database.LogoutNotices(),
+		Keys:    database.Keys(), CheckDatabase: checkOf(database), Clock: database.Clock,
 		ClosedApps: database.Apps().Closed,
 	}
 }
@@ -97,6 +100,7 @@ type Server struct {
 	Access   *access.Service
 	Accounts *accounts.Accounts
 	Issuer   *tokens.Issuer
+	Notices  *backchannel.Sender
 
 	keys        Keys
 	metrics     *telemetry.Metrics
@@ -163,8 +167,8 @@ func (s *Server) Bound(server *http.Server, listener net.Listener) net.Listener 
 }
 
 // Start starts the background tasks, which run until the context ends: reading and rotating keys, deleting ended
-// sessions, users and old events, counting the kinds of password hashes, and serving metrics if configured. It returns
-// an error if it cannot listen at the address of metrics.
+// sessions, users and old events, telling clients about ended sessions, counting the kinds of password hashes, and
+// serving metrics if configured. It returns an error if it cannot listen at the address of metrics.
 func (s *Server) Start(ctx context.Context) error {
 	if s.settings.MetricsAddr != "" {
 		if err := s.serveMetrics(ctx); err != nil {
@@ -175,6 +179,7 @@ func (s *Server) Start(ctx context.Context) error {
 		go keeper.Run(ctx)
 	}
 	go pruneRegularly(ctx, s.stores, s.settings.AuditRetention, s.logger)
+	go s.Notices.Run(ctx)
 	go followHashes(ctx, s.stores.Users, s.hasher, s.logger)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/authorize"
+	"github.com/lingpai/lingpai/backchannel"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/idempotency"
@@ -166,6 +167,8 @@ func (w wiring) wire() services {
 		w.config.Accounts(&accountsConfig)
 	}
 	w.server.Accounts = accounts.New(accountsConfig)
+	w.server.Notices = backchannel.New(backchannel.Config{Issuer: s.Issuer, Notices: stores.Notices,
+		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
 	return services{registry, w.authorize(registry, signIn, issuer), wechatData,
 		wechatdata.NewAppTokens(wechatDataConfig)}
 }

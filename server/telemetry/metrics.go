@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/access/wechatdata"
+	"github.com/lingpai/lingpai/backchannel"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
@@ -31,14 +32,16 @@ type Metrics struct {
 	answers   *prometheus.HistogramVec
 	shed      *prometheus.CounterVec
 	legacy    *prometheus.CounterVec
+	notices   *prometheus.CounterVec
 }
 
 var (
-	_ access.Meter     = (*Metrics)(nil)
-	_ grants.Meter     = (*Metrics)(nil)
-	_ wechatdata.Meter = (*Metrics)(nil)
-	_ bounds.Meter     = (*Metrics)(nil)
-	_ limits.Meter     = (*Metrics)(nil)
+	_ access.Meter      = (*Metrics)(nil)
+	_ grants.Meter      = (*Metrics)(nil)
+	_ wechatdata.Meter  = (*Metrics)(nil)
+	_ bounds.Meter      = (*Metrics)(nil)
+	_ limits.Meter      = (*Metrics)(nil)
+	_ backchannel.Meter = (*Metrics)(nil)
 )
 
 // New returns metrics that count requests and reports of the services. At each scrape they read how many phone
@@ -74,12 +77,17 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 			Help: "Requests to /account/v1 and /wechat with a token that is also, or only, for an API, by client. " +
 				"While there are any, old versions of the client's program are in use.",
 		}, []string{"client_id"}),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lingpai_logout_notices_total",
+			Help: "Attempts to tell clients that a session has ended, by outcome: delivered, failed (it is tried " +
+				"again) or undelivered (given up after a day, or refused by the client).",
+		}, []string{"outcome"}),
 	}
 	for _, resource := range bounds.Resources() {
 		m.shed.WithLabelValues(resource) // so that a first one is an increase
 	}
-	m.registry.MustRegister(m.refreshes, m.phones, m.limited, m.answers, m.shed, m.legacy, phoneUses{apps},
-		signingBackend(backend),
+	m.registry.MustRegister(m.refreshes, m.phones, m.limited, m.answers, m.shed, m.legacy, m.notices,
+		phoneUses{apps}, signingBackend(backend),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -94,6 +102,9 @@ func (m *Metrics) PhoneRequested(appID, outcome string) {
 
 // LegacyAudienceUsed implements access.Meter.
 func (m *Metrics) LegacyAudienceUsed(clientID string) { m.legacy.WithLabelValues(clientID).Inc() }
+
+// NoticeSent implements backchannel.Meter.
+func (m *Metrics) NoticeSent(outcome string) { m.notices.WithLabelValues(outcome).Inc() }
 
 // Shed implements bounds.Meter.
 func (m *Metrics) Shed(resource string) { m.shed.WithLabelValues(resource).Inc() }

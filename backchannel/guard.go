@@ -1,0 +1,62 @@
+package backchannel
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// timeout limits a request, from the search for its address to the end of the answer.
+const timeout = 5 * time.Second
+
+// notPublic are networks with global unicast addresses that are not on the Internet, or lead elsewhere (RFC 6890).
+var notPublic = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"),
+}
+
+var internet6 = netip.MustParsePrefix("2000::/3") // all global unicast addresses that are assigned
+
+// public reports whether an address is on the Internet.
+func public(address netip.Addr) bool {
+	address = address.Unmap().WithZone("")
+	if !address.IsGlobalUnicast() || address.IsPrivate() || address.Is6() && !internet6.Contains(address) {
+		return false
+	}
+	return !slices.ContainsFunc(notPublic, func(network netip.Prefix) bool { return network.Contains(address) })
+}
+
+// newClient returns a client that connects to allowed addresses only, whatever a name resolves to: a client's URI must
+// not reach the operator's network (SSRF). It follows no redirects, and uses no proxy, which would connect anywhere.
+func newClient(allowed func(netip.Addr) bool) *http.Client {
+	dialer := net.Dialer{Timeout: timeout, Control: func(_, at string, _ syscall.RawConn) error {
+		address, err := netip.ParseAddrPort(at)
+		if err != nil || !allowed(address.Addr()) {
+			return fmt.Errorf("the address %s is not public", at)
+		}
+		return nil
+	}}
+	return &http.Client{
+		Timeout:       timeout,
+		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// onLoopback reports whether a URL names a loopback address.
+func onLoopback(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
+}

@@ -1,0 +1,157 @@
+package backchannel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+const (
+	batch     = 64              // notices that are sent at the same time
+	interval  = 2 * time.Second // between two looks for notices
+	giveUp    = 24 * time.Hour  // after the end of the session
+	maxAnswer = 4 << 10         // bytes that are read of an answer
+)
+
+// Meter counts notices by outcome: delivered, failed (it is tried again), undelivered (given up).
+type Meter interface{ NoticeSent(outcome string) }
+
+// Config configures a Sender. All fields are required.
+type Config struct {
+	Issuer  string
+	Notices identity.LogoutNotices
+	Clients identity.Clients
+	Tokens  *tokens.Issuer
+	Meter   Meter
+	Logger  *slog.Logger
+}
+
+// Sender sends notices. Any number of servers may send those of one store.
+type Sender struct {
+	config          Config
+	loopback        bool // of the issuer
+	toPublic, local *http.Client
+}
+
+// New returns a Sender.
+func New(c Config) *Sender {
+	return &Sender{config: c, loopback: onLoopback(c.Issuer), toPublic: newClient(public),
+		local: newClient(netip.Addr.IsLoopback)}
+}
+
+// Run sends notices until the context ends.
+func (s *Sender) Run(ctx context.Context) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for failed := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			err := s.SendDue(ctx)
+			if err != nil && !failed && ctx.Err() == nil {
+				s.config.Logger.WarnContext(ctx, "cannot read logout notices; they are sent later", "error", err)
+			}
+			failed = err != nil
+		}
+	}
+}
+
+// SendDue sends the notices that are due, and returns an error if the store fails.
+func (s *Sender) SendDue(ctx context.Context) error {
+	for ctx.Err() == nil {
+		notices, now, err := s.config.Notices.Claim(ctx, batch)
+		if err != nil {
+			return err
+		}
+		failures := make([]error, len(notices))
+		var sending sync.WaitGroup
+		for n, notice := range notices {
+			sending.Go(func() { failures[n] = s.deliver(ctx, notice, now) })
+		}
+		sending.Wait()
+		if err := errors.Join(failures...); err != nil || len(notices) < batch {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// deliver sends one notice, and deletes it unless it is to be sent again.
+func (s *Sender) deliver(ctx context.Context, notice identity.LogoutNotice, now time.Time) error {
+	client, err := s.config.Clients.Find(ctx, notice.ClientID)
+	switch {
+	case errors.Is(err, identity.ErrNotFound) || err == nil && client.BackchannelLogoutURI == "":
+		return s.config.Notices.Delete(ctx, notice.SessionID)
+	case err != nil:
+		return err
+	}
+	final, failure := s.send(ctx, client.BackchannelLogoutURI, notice)
+	outcome, level := "failed", slog.LevelInfo
+	switch {
+	case failure == nil:
+		s.config.Meter.NoticeSent("delivered")
+		return s.config.Notices.Delete(ctx, notice.SessionID)
+	case ctx.Err() != nil:
+		return nil // the server is stopping
+	case final || now.Sub(notice.EndedAt) >= giveUp:
+		outcome, level = "undelivered", slog.LevelWarn
+		err = s.config.Notices.GiveUp(ctx, notice, failure.Error())
+	}
+	s.config.Meter.NoticeSent(outcome)
+	s.config.Logger.Log(ctx, level, "logout notice "+outcome, "client", notice.ClientID, "session", notice.SessionID,
+		"attempts", notice.Attempts, "error", failure)
+	return err
+}
+
+// send posts a logout token (Back-Channel Logout §2.5). The failure is final if the client has refused the token
+// (§2.8).
+func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNotice) (final bool, failure error) {
+	token, err := tokens.SignLogoutToken(s.config.Tokens, notice)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, uri,
+		strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
+	if err != nil {
+		return true, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("User-Agent", "lingpai")
+	via := s.toPublic
+	if s.loopback && onLoopback(uri) {
+		via = s.local
+	}
+	response, err := via.Do(request)
+	if err != nil {
+		return false, withoutURL(err)
+	}
+	defer response.Body.Close()
+	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
+	switch response.StatusCode {
+	case http.StatusOK, http.StatusNoContent:
+		return false, nil
+	}
+	return response.StatusCode == http.StatusBadRequest, fmt.Errorf("the client answered %d", response.StatusCode)
+}
+
+// withoutURL returns an error without the URL, whose query may hold a secret of the client.
+func withoutURL(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
+	return err
+}

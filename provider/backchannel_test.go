@@ -1,0 +1,163 @@
+package provider_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// receiver is a client's back-channel logout endpoint. It answers with a status.
+type receiver struct {
+	*httptest.Server
+	mutex  sync.Mutex
+	status int
+	tokens []string
+}
+
+func newReceiver(t *testing.T, status int) *receiver {
+	t.Helper()
+	r := &receiver{status: status}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		r.mutex.Lock()
+		defer r.mutex.Unlock()
+		r.tokens = append(r.tokens, request.PostFormValue("logout_token"))
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(r.status)
+		_, _ = io.Copy(w, io.LimitReader(endless{}, 1<<20))
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *receiver) answer(status int) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.status = status
+}
+
+// received returns the tokens since the last call.
+func (r *receiver) received() []string {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	tokens := r.tokens
+	r.tokens = nil
+	return tokens
+}
+
+// notify makes a client receive logout tokens.
+func (w *web) notify(client, uri string) {
+	w.t.Helper()
+	record, err := w.database.Clients().Find(w.t.Context(), client)
+	require.NoError(w.t, err)
+	record.BackchannelLogoutURI = uri
+	require.NoError(w.t, w.database.Clients().Update(w.t.Context(), record))
+}
+
+// TestBackchannelLogout tells each client of the browser session, and only those (Back-Channel Logout §2).
+func TestBackchannelLogout(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	shop, spa := newReceiver(t, http.StatusOK), newReceiver(t, http.StatusNoContent)
+	w.notify("shop", shop.URL+"/logout?tenant=1")
+	w.notify("spa", spa.URL)
+	v := w.visitor()
+	first, offline := v.tokens("alice", "shop"), v.more("shop", "scope", "openid offline_access")
+	second := v.more("spa")
+	bob := w.visitor()
+	bob.tokens("bob", "shop")
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	require.Empty(t, shop.received(), "nothing has ended")
+
+	v.open(logout("id_token_hint", second.text("id_token")))
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	var told []any
+	for _, token := range shop.received() {
+		claims := claimsOf(t, token)
+		told = append(told, claims["sid"])
+		require.Equal(t, "shop", claims["aud"])
+		require.Equal(t, claimsOf(t, first.text("id_token"))["sub"], claims["sub"])
+		require.Equal(t, w.issuer, claims["iss"])
+		require.Equal(t, map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+			claims["events"])
+		require.InDelta(t, 120, claims["exp"].(float64)-claims["iat"].(float64), 0)
+		require.NotEmpty(t, claims["jti"])
+		require.NotContains(t, claims, "nonce")
+		require.Equal(t, http.StatusBadRequest, w.visitor().open(logout("id_token_hint", token)).status)
+		requireError(t, w.userinfo(token), http.StatusUnauthorized, "invalid_token")
+	}
+	require.ElementsMatch(t, []any{claimsOf(t, first.text("id_token"))["sid"],
+		claimsOf(t, offline.text("id_token"))["sid"]}, told)
+	require.Len(t, spa.received(), 1)
+	w.clock.Move(2 * time.Hour)
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	require.Empty(t, append(shop.received(), spa.received()...), "they are sent once")
+}
+
+// TestUndeliveredNotices are sent again for a day, unless the client refuses them; redirects are not followed.
+func TestUndeliveredNotices(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusInternalServerError, http.StatusFound, http.StatusBadRequest} {
+		w := newWeb(t)
+		shop := newReceiver(t, status)
+		w.notify("shop", shop.URL+"?key=the-secret-of-the-client")
+		v := w.visitor()
+		v.tokens("alice", "shop")
+		v.submit(v.open("/sign-out"))
+		attempts := 0
+		for range 30 {
+			require.NoError(t, w.notices.SendDue(t.Context()))
+			attempts += len(shop.received())
+			w.clock.Move(61 * time.Minute)
+		}
+		if status == http.StatusBadRequest {
+			require.Equal(t, 1, attempts)
+		} else {
+			require.Equal(t, 25, attempts)
+		}
+		events, err := w.database.Events().List(t.Context(), identity.EventsOf{}, 1)
+		require.NoError(t, err)
+		require.Equal(t, identity.EventNoticeUndelivered, events[0].Kind)
+		require.Contains(t, events[0].Detail, "the client answered")
+		require.NotContains(t, w.log.String(), "the-secret-of-the-client")
+	}
+}
+
+// TestRepeatedNotice is sent again after the client has failed, with a new token.
+func TestRepeatedNotice(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	shop := newReceiver(t, http.StatusBadGateway)
+	w.notify("shop", shop.URL)
+	v := w.visitor()
+	v.tokens("alice", "shop")
+	v.submit(v.open("/sign-out"))
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	failed := shop.received()
+	require.Len(t, failed, 1)
+	shop.answer(http.StatusOK)
+	w.clock.Move(61 * time.Second)
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	again := shop.received()
+	require.Len(t, again, 1)
+	require.NotEqual(t, claimsOf(t, failed[0])["jti"], claimsOf(t, again[0])["jti"])
+	require.Equal(t, claimsOf(t, failed[0])["sid"], claimsOf(t, again[0])["sid"])
+}
+
+// TestMetadataOfLogout (RP-Initiated Logout §2.1, Back-Channel Logout §2.1): sessions are not watched in other ways.
+func TestMetadataOfLogout(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	members := w.get("/.well-known/openid-configuration", nil).members
+	require.Equal(t, w.issuer+"/end-session", members["end_session_endpoint"])
+	require.Equal(t, true, members["backchannel_logout_supported"])
+	require.Equal(t, true, members["backchannel_logout_session_supported"])
+	require.NotContains(t, members, "frontchannel_logout_supported")
+	require.NotContains(t, members, "check_session_iframe")
+}
