@@ -65,7 +65,9 @@ const (
 	seenParameter    = "seen" // what the browser has done for the request
 	anotherParameter = "another_account"
 	toAuthorize      = "authorize"
-	toEndSession     = "end-session"
+
+	asAnother    = "&" + anotherParameter + "=1" // after the URL of the sign-in page
+	toEndSession = "end-session"
 )
 
 // visit is a request of a browser for a page, or with its form.

@@ -35,16 +35,11 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) signInPage(v visit, user identity.SignedIn) pages.SignIn {
 	page := pages.SignIn{Form: h.form(v, SignInPath), Client: v.request.Client.Name, Username: v.request.LoginHint}
 	if v.r.URL.Query().Has(anotherParameter) {
-		page.Form.Action = h.other(v)
+		page.Form.Action = h.url(v, SignInPath, v.seen) + asAnother
 	} else if name := user.User.Username; name != "" {
-		page.Username, page.Fixed, page.OtherAccount = name, true, h.other(v)
+		page.Username, page.Fixed, page.OtherAccount = name, true, h.url(v, SignInPath, v.seen)+asAnother
 	}
 	return page
-}
-
-// other returns the URL of the page to sign in as somebody else.
-func (h *Handler) other(v visit) string {
-	return h.url(v, SignInPath, v.seen) + "&" + anotherParameter + "=1"
 }
 
 // signIn signs a user in with what the page has posted.
