@@ -52,7 +52,8 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 	}
 	page := pages.Consent{
 		Form: h.form(v, ConsentPath, pages.Field{Name: "session", Value: next.User.ID}), User: next.User.Name(),
-		Client: v.request.Client.Name, OtherAccount: h.url(v, SignInPath, v.seen) + asAnother, Scopes: v.request.Scopes(),
+		Client: v.request.Client.Name, OtherAccount: h.url(v, SignInPath, v.seen) + asAnother,
+		Scopes:      v.request.Scopes(),
 		Destination: v.request.Host(), Risk: riskOf(v.request), Remembered: v.request.Remembers(),
 	}
 	if v.request.Resource != "" {
