@@ -24,20 +24,24 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 	if err != nil {
 		return err
 	}
+	now := k.options.Now()
+	change, err := plan(now, k.options.Policy, records, k.made.again())
+	if err != nil || len(change.Records) == 0 {
+		return err
+	}
 	if err := k.canOpen(records, revoked); err != nil {
 		return err
 	}
-	planned := func(now time.Time, records []Record) (Change, error) {
+	if err := k.canOpenNext(change.Records, now); err != nil {
+		return err
+	}
+	err = k.store.Update(ctx, func(now time.Time, records []Record) (Change, error) {
 		change, err := plan(now, k.options.Policy, records, k.made.again())
 		if err == nil {
 			err = k.canOpenNext(change.Records, now)
 		}
 		return change, err
-	}
-	if change, err := planned(k.options.Now(), records); err != nil || len(change.Records) == 0 {
-		return err
-	}
-	err = k.store.Update(ctx, planned)
+	})
 	if err != nil || len(k.made.used) > 0 { // even after an error the store may have written them
 		k.made = newMaker(k.ring, k.options)
 	}
