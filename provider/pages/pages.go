@@ -6,10 +6,13 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
 	"strconv"
+	"strings"
+	"sync"
 )
 
 //go:embed templates/*.html
@@ -21,7 +24,7 @@ const layout = "layout.html"
 type Pages struct {
 	theme     Theme
 	assets    map[string]asset
-	templates map[string]map[string]*template.Template // by language and name
+	templates map[string]func() map[string]*template.Template // by language, by name; parsed when the first is needed
 }
 
 // New returns the pages of an issuer, or an error if it is not a URL.
@@ -31,39 +34,30 @@ func New(issuer string, theme Theme) (*Pages, error) {
 		return nil, err
 	}
 	theme.Name = cmp.Or(theme.Name, u.Host)
-	p := &Pages{theme: theme, assets: assetsOf(u.Path, theme), templates: map[string]map[string]*template.Template{}}
+	p := &Pages{theme: theme, assets: assetsOf(u.Path, theme),
+		templates: map[string]func() map[string]*template.Template{}}
 	for _, lang := range Languages() {
-		if p.templates[lang], err = parse(wordsOf(lang)); err != nil {
-			return nil, err
-		}
+		p.templates[lang] = sync.OnceValue(func() map[string]*template.Template { return parse(wordsOf(lang)) })
 	}
 	return p, nil
 }
 
-// parse returns the templates by name, with words.
-func parse(w words) (map[string]*template.Template, error) {
+// parse returns the templates by name, with words. It panics if one is wrong: tests read all of them.
+func parse(w words) map[string]*template.Template {
 	funcs := template.FuncMap{"say": w.say, "count": w.count, "minutes": w.minutes, "ago": w.ago, "scope": w.scope,
 		"has": w.has, "shown": shown, "link": link}
-	base, err := template.New(layout).Funcs(funcs).ParseFS(templateFiles, "templates/"+layout)
+	base := template.Must(template.New(layout).Funcs(funcs).ParseFS(templateFiles, "templates/"+layout))
+	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
-		return nil, err
-	}
-	files, err := templateFiles.ReadDir("templates")
-	if err != nil {
-		return nil, err
+		panic(err)
 	}
 	parsed := map[string]*template.Template{}
 	for _, file := range files {
-		if file.Name() == layout {
-			continue
+		if name := strings.TrimSuffix(path.Base(file), ".html"); path.Base(file) != layout {
+			parsed[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, file))
 		}
-		page, err := template.Must(base.Clone()).ParseFS(templateFiles, "templates/"+file.Name())
-		if err != nil {
-			return nil, err
-		}
-		parsed[file.Name()[:len(file.Name())-len(path.Ext(file.Name()))]] = page
 	}
-	return parsed, nil
+	return parsed
 }
 
 // view is what the templates show.
@@ -86,7 +80,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page 
 		v.Assets[name] = asset.path
 	}
 	var body bytes.Buffer
-	if err := p.templates[lang][page.template()].ExecuteTemplate(&body, layout, v); err != nil {
+	if err := p.templates[lang]()[page.template()].ExecuteTemplate(&body, layout, v); err != nil {
 		panic(fmt.Errorf("pages: %w", err)) // tests render all pages
 	}
 	setHeaders(w.Header(), page)
