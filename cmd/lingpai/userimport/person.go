@@ -124,7 +124,8 @@ func (f rowFields) identities(apps knownApps) (identities []identity.ExternalIde
 	return identities, nil
 }
 
-var platformID = regexp.MustCompile(`^[!-~]{1,128}$`)
+// validID reports whether a text can be an id of a platform's user.
+func validID(text string) bool { return text != "" && len(text) <= 128 && oauth.Visible(text) }
 
 // external returns an account. Without a platform, the AppID determines it, as in "apps add".
 func (a knownApps) external(platform, app, openid, unionid string) (identity.ExternalIdentity, error) {
@@ -134,7 +135,7 @@ func (a knownApps) external(platform, app, openid, unionid string) (identity.Ext
 	switch {
 	case platform != identity.PlatformWechat && platform != identity.PlatformQQ:
 		return identity.ExternalIdentity{}, errors.New(`the platform of an account must be "wechat" or "qq"`)
-	case !platformID.MatchString(openid) || unionid != "" && !platformID.MatchString(unionid):
+	case !validID(openid) || unionid != "" && !validID(unionid):
 		return identity.ExternalIdentity{}, errors.New(
 			"openid, and unionid if given, must be 1 to 128 printable ASCII characters without spaces")
 	case !clients.ValidAppID(platform, app):
