@@ -74,14 +74,14 @@ func (s *Schema) Status(ctx context.Context) ([]Migration, error) {
 	}
 	statuses, err := migrator.Status(ctx)
 	if err != nil {
-		return nil, err
+		return nil, advised(err)
 	}
 	var steps []Migration
 	for _, status := range statuses {
 		steps = append(steps, Migration{Name: path.Base(status.Source.Path), AppliedAt: status.AppliedAt})
 	}
 	unknown, err := s.Unknown(ctx)
-	return append(steps, unknown...), advised(err)
+	return append(steps, unknown...), err
 }
 
 // Unknown returns the migrations that a newer version has applied.
