@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,19 +19,34 @@ const CheckDatabaseURL = "check database.url (LINGPAI_DATABASE_URL)"
 // OpenDatabase opens the configured database. Its error contains advice for the operator.
 func OpenDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	database, err := ConnectDatabase(ctx, s)
-	if errors.Is(err, sql.ErrPooler) { // which contains advice
-		return nil, fmt.Errorf("%s cannot be used: %w", s.DatabaseName(), err)
+	return database, advised(s, err)
+}
+
+// advised adds advice for the operator to the error of a database that cannot be opened.
+func advised(s settings.Settings, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrPooler): // which contains advice
+		return fmt.Errorf("%s cannot be used: %w", s.DatabaseName(), err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be opened: %w\n%s", s.DatabaseName(), err,
-			DatabaseAdvice(s.DatabaseFile(), err))
-	}
-	return database, nil
+	return fmt.Errorf("%s cannot be opened: %w\n%s", s.DatabaseName(), err, DatabaseAdvice(s.DatabaseFile(), err))
 }
 
 // ConnectDatabase opens the configured database. Without a master key, app secrets cannot be read; most commands do
 // not need them.
 func ConnectDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
+	database, err := connect(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := sql.CheckPooler(ctx, database); err != nil {
+		return nil, errors.Join(err, database.Close())
+	}
+	return database, nil
+}
+
+func connect(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	var ring *keys.Ring
 	if s.MasterKey != "" {
 		var err error
@@ -43,13 +59,20 @@ func ConnectDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) 
 
 // OpenExistingDatabase opens an existing database, whatever its schema.
 func OpenExistingDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
-	path := s.DatabaseFile()
-	// opening would create an empty one, perhaps at the wrong path
-	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or "+
-			"create one with: lingpai migrate up", path)
+	if err := exists(s); err != nil {
+		return nil, err
 	}
 	return OpenDatabase(ctx, s)
+}
+
+// exists returns an error if there is no file: opening would create an empty one, perhaps at the wrong path.
+func exists(s settings.Settings) error {
+	path := s.DatabaseFile()
+	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or "+
+			"create one with: lingpai migrate up", path)
+	}
+	return nil
 }
 
 // OpenMigratedDatabase opens an existing database, and returns an error if this version cannot run on its schema.
@@ -62,6 +85,24 @@ func OpenMigratedDatabase(ctx context.Context, s settings.Settings) (*sql.DB, er
 		return nil, errors.Join(err, database.Close())
 	}
 	return database, nil
+}
+
+// openToServe is OpenMigratedDatabase, but looks for a pooler beside the rest of the start. The channel gets the
+// result.
+func openToServe(ctx context.Context, s settings.Settings) (*sql.DB, <-chan error, error) {
+	if err := exists(s); err != nil {
+		return nil, nil, err
+	}
+	database, err := connect(ctx, s)
+	if err != nil {
+		return nil, nil, advised(s, err)
+	}
+	pooler := make(chan error, 1)
+	go func() { pooler <- advised(s, sql.CheckPooler(ctx, database)) }()
+	if err := database.Schema().Check(ctx); err != nil {
+		return nil, nil, errors.Join(cmp.Or(<-pooler, err), database.Close())
+	}
+	return database, pooler, nil
 }
 
 // checkOf returns what [Stores.CheckDatabase] is for a database.

@@ -26,7 +26,7 @@ const withoutRedis = "passwords, registrations, phone numbers and calls that nee
 // the start.
 func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, version string) error {
 	warn(s, logger)
-	database, err := OpenMigratedDatabase(ctx, s)
+	database, pooler, err := openToServe(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -48,6 +48,9 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // it is needed until the last request
 	defer stop()
 	if err := server.Start(background); err != nil {
+		return err
+	}
+	if err := <-pooler; err != nil {
 		return err
 	}
 	listener, err := Listen("server.addr", s.Addr)

@@ -88,31 +88,19 @@ func CheckURL(databaseURL string) error {
 
 // Open opens a database without migrating it; see [Schema.Check].
 func Open(ctx context.Context, options Options) (*DB, error) {
-	db, err := newDB(options)
-	if err != nil {
-		return nil, fmt.Errorf("database.url: %w", err)
-	}
-	if err = db.Ping(ctx); err == nil && db.timeout > 0 {
-		err = checkPooler(ctx, db)
-	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-// newDB does not connect.
-func newDB(options Options) (*DB, error) {
 	open := newPostgreSQL
 	if strings.HasPrefix(options.URL, "sqlite:") {
 		open = newSQLite
 	}
 	db, err := open(options)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("database.url: %w", err)
 	}
 	db.ring, db.logger = options.Ring, slog.New(slog.DiscardHandler)
 	db.hot = newHotStatements(db)
+	if err := db.Ping(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return db, nil
 }
 

@@ -26,14 +26,14 @@ func pooled(t *testing.T, database string) string {
 	return with(t, dbtest.Pooler(t, database, "transaction", fewConnections), execMode, "exec")
 }
 
-func TestPoolerInTransactionModeIsNoticedWhenTheDatabaseIsOpened(t *testing.T) {
+func TestPoolerInTransactionModeIsNoticed(t *testing.T) {
 	t.Parallel()
 	database := migrated.Copy(t)
 	for name, connections := range map[string]int{"one connection": 1, "several connections": fewConnections} {
 		t.Run(name, func(t *testing.T) {
 			pooler := dbtest.Pooler(t, database, "transaction", connections)
 			for range 3 {
-				_, err := Open(t.Context(), Options{URL: pooler})
+				err := CheckPooler(t.Context(), openURL(t, pooler, 0))
 				require.ErrorIs(t, err, ErrPooler)
 				require.ErrorContains(t, err, "add default_query_exec_mode=exec to the parameters of database.url")
 			}
@@ -59,13 +59,10 @@ func TestBusyPoolerIsNoticed(t *testing.T) {
 	defer stop()
 	noticed := 0
 	for range 10 {
-		db, err := Open(t.Context(), Options{URL: pooler})
-		if err == nil {
-			require.NoError(t, db.Close())
-			continue
+		if err := CheckPooler(t.Context(), openURL(t, pooler, 0)); err != nil {
+			require.ErrorIs(t, err, ErrPooler)
+			noticed++
 		}
-		require.ErrorIs(t, err, ErrPooler)
-		noticed++
 	}
 	require.GreaterOrEqual(t, noticed, 5)
 }
@@ -75,9 +72,7 @@ func TestErrorsCausedByAPoolerContainAdvice(t *testing.T) {
 	t.Parallel()
 	database := migrated.Copy(t)
 	session := signIn(t, openURL(t, database, 0), "alice")
-	db, err := newDB(Options{URL: dbtest.Pooler(t, database, "transaction", fewConnections), Ring: newRing(t)})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db := openURL(t, dbtest.Pooler(t, database, "transaction", fewConnections), 0)
 	all := append(calls(db, session),
 		call{"Schema.Status", func(ctx context.Context) error { return errorOf(db.Schema().Status(ctx)) }},
 		call{"Schema.MigrateUp", func(ctx context.Context) error { return errorOf(db.Schema().MigrateUp(ctx)) }})
