@@ -236,8 +236,8 @@ func (s *PostgreSQLServer) LimitConnections(t testing.TB, most int) {
 	require.NoError(t, s.Start())
 }
 
-// FillPostgreSQL connects to a database until the server rejects connections. They end after the test, or when the
-// returned function is called.
+// FillPostgreSQL connects to a database until the server rejects connections, three times in a row, since it counts
+// those that are ending too. They end after the test, or when the returned function is called.
 func FillPostgreSQL(t testing.TB, database string) (disconnect func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -249,15 +249,17 @@ func FillPostgreSQL(t testing.TB, database string) (disconnect func()) {
 		}
 	}
 	t.Cleanup(disconnect)
-	for {
+	for refusals := 0; len(connections) == 0 || refusals < 3; {
 		connection, err := pgx.Connect(ctx, database)
 		if err != nil {
 			require.ErrorContains(t, err, "53300")
-			require.NotEmpty(t, connections)
-			return disconnect
+			refusals++
+			time.Sleep(50 * time.Millisecond)
+			continue
 		}
-		connections = append(connections, connection)
+		connections, refusals = append(connections, connection), 0
 	}
+	return disconnect
 }
 
 // startPostgreSQL starts a new server on loopback from the installed binaries. The caller removes it.
