@@ -70,14 +70,8 @@ In production:     lingpai migrate up, lingpai apps add, lingpai clients create,
 Settings come from flags, LINGPAI_… environment variables and a YAML file (--config), in this order of precedence.
 "lingpai serve --help" lists all of them.`
 	root.SilenceUsage, root.SilenceErrors = true, true
-	printVersion := root.Flags().Bool("version", false, "print the version")
-	root.RunE = func(cmd *cobra.Command, _ []string) error { // not root.Version, which links text/template
-		if *printVersion {
-			cmd.Print(versionText())
-			return nil
-		}
-		return cmd.Help()
-	}
+	root.Version = buildVersion()
+	root.SetVersionTemplate(versionText())
 	hideAliases(root)
 	explainUse(root)
 	return root

@@ -44,7 +44,6 @@ func printReady(w io.Writer, asJSON bool, c settings.Settings, s seeds, d demo) 
 	if asJSON {
 		return json.NewEncoder(w).Encode(ready)
 	}
-	// Not text/template: it calls methods by name, so the linker would keep every exported method.
 	colors := paletteOf(w)
 	_, err := strings.NewReplacer(
 		"{issuer}", ready.Issuer, "{token_endpoint}", ready.TokenEndpoint, "{jwks_uri}", ready.JWKSURI,
