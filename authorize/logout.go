@@ -46,7 +46,7 @@ func (s *Service) ReadLogout(ctx context.Context, form url.Values) (Logout, erro
 		if len(values) > 1 {
 			return Logout{}, invalid("A parameter is repeated.")
 		}
-		if slices.Contains(logoutParameters, name) && !clean(values[0]) {
+		if slices.Contains(logoutParameters, name) && !oauth.CleanText(values[0]) {
 			return Logout{}, invalid("Parameters must be UTF-8 without control characters.")
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
@@ -33,7 +32,7 @@ func (s *Service) Read(ctx context.Context, form url.Values) (Request, error) {
 		return Request{}, err
 	}
 	for _, check := range []func(*Request, url.Values) error{
-		s.readForm, readResponse, readPKCE, s.readScope, readPrompt, s.readHint,
+		readForm, readResponse, readPKCE, s.readScope, readPrompt, s.readHint,
 	} {
 		if err := check(&r, form); err != nil {
 			return r, err
@@ -69,7 +68,7 @@ func (s *Service) prove(ctx context.Context, form url.Values) (Request, error) {
 	}
 	r := Request{Client: client, RedirectURI: uri[0]}
 	r.FormPost = form.Get("response_mode") == "form_post" && r.Reach() != ReachApp
-	if state := form["state"]; len(state) == 1 && len(state[0]) <= maxState && clean(state[0]) {
+	if state := form["state"]; len(state) == 1 && len(state[0]) <= maxState && oauth.CleanText(state[0]) {
 		r.State = state[0]
 	}
 	return r, nil
@@ -95,14 +94,14 @@ func (s *Service) findClient(ctx context.Context, id string) (clients.Client, er
 var errUnknownClient = oauth.NewError(oauth.InvalidClient, "There is no such client.")
 
 // readForm checks what concerns all parameters, and refuses those that are not supported.
-func (s *Service) readForm(r *Request, form url.Values) error {
+func readForm(r *Request, form url.Values) error {
 	for name, values := range form {
 		switch {
 		case len(values) > 1 && name == "resource":
 			return oauth.NewError(oauth.InvalidTarget, "resource is repeated: a token is for one resource.")
 		case len(values) > 1:
 			return invalid("A parameter is repeated (RFC 6749 3.1).")
-		case slices.Contains(carried, name) && !clean(values[0]):
+		case slices.Contains(carried, name) && !oauth.CleanText(values[0]):
 			return invalid("Parameters must be UTF-8 without control characters.")
 		}
 	}
@@ -121,7 +120,7 @@ func (s *Service) readForm(r *Request, form url.Values) error {
 	case !r.Client.MayUse(oauth.GrantAuthorizationCode):
 		return oauth.NewError(oauth.UnauthorizedClient, "The client is not registered for authorization_code.")
 	}
-	r.Nonce, r.LoginHint, r.Locales = form.Get("nonce"), form.Get("login_hint"), form.Get("ui_locales")
+	r.Nonce, r.LoginHint = form.Get("nonce"), form.Get("login_hint")
 	return nil
 }
 
@@ -208,8 +207,4 @@ func (s *Service) readHint(r *Request, form url.Values) error {
 	}
 	r.Subject = claims.Subject
 	return nil
-}
-
-func clean(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

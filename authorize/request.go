@@ -34,7 +34,6 @@ type Request struct {
 	Prompt    []string
 	MaxAge    time.Duration // negative: absent
 	LoginHint string
-	Locales   string // ui_locales
 	Subject   string // the user that id_token_hint is about; "": absent
 
 	canonical string

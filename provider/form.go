@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/lingpai/lingpai/oauth"
 )
@@ -50,16 +49,11 @@ func oneOfEach(form url.Values) (url.Values, error) {
 				"Request one token for each.")
 		case len(values) > 1:
 			return nil, badRequest("A parameter is repeated (RFC 6749 3.2).")
-		case !cleanText(name) || name != "scope" && !cleanText(values[0]):
+		case !oauth.CleanText(name) || name != "scope" && !oauth.CleanText(values[0]):
 			return nil, badRequest("Parameters must be UTF-8 without control characters.")
 		case values[0] == "":
 			delete(form, name)
 		}
 	}
 	return form, nil
-}
-
-// cleanText reports whether s is UTF-8 without control characters, which databases reject and which garble logs.
-func cleanText(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

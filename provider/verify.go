@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/lingpai/lingpai/access"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // verifyEndpoint answers gateways (nginx's auth_request, Traefik's and Caddy's forward auth) that ask before they pass
@@ -55,7 +56,7 @@ func readRequirement(rawQuery string) (access.Requirement, error) {
 	}
 	for name, values := range query {
 		known := name == "audience" || name == "scope"
-		if !known || len(values) > 1 || values[0] == "" || name != "scope" && !cleanText(values[0]) {
+		if !known || len(values) > 1 || values[0] == "" || name != "scope" && !oauth.CleanText(values[0]) {
 			return access.Requirement{}, errBadRequirement
 		}
 	}
