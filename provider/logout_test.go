@@ -49,6 +49,13 @@ func (v visitor) requireSignedIn() {
 	v.code(v.open(v.request("shop", "prompt", "none")), "shop")
 }
 
+// requireEnded requires that no token of a client's session is accepted.
+func (w *web) requireEnded(client string, a answer) {
+	w.t.Helper()
+	requireError(w.t, w.refresh(client, a), http.StatusBadRequest, "invalid_grant")
+	requireError(w.t, w.userinfo(a.text("access_token")), http.StatusUnauthorized, "invalid_token")
+}
+
 func (w *web) refresh(client string, a answer) answer {
 	f := form{"grant_type": "refresh_token", "client_id": client, "refresh_token": a.text("refresh_token")}
 	if client != "spa" {
@@ -85,8 +92,8 @@ func TestLogoutWithAHint(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, p.status, p.body)
 		require.Equal(t, webBye+"&state=s%26t", p.next())
 		v.requireSignedOut()
-		w.requireEnded(t, hint)
-		w.requireEnded(t, sibling)
+		w.requireEnded("shop", hint)
+		w.requireEnded("spa", sibling)
 		requireTokens(t, w.refresh("shop", offline))
 		requireTokens(t, w.refresh("shop", other))
 		bob.requireSignedIn()
@@ -106,7 +113,7 @@ func TestLogoutWithAnOldHint(t *testing.T) {
 	requireTokens(t, w.refresh("spa", sibling))
 	p := v.open(logout("id_token_hint", hint.text("id_token"), "post_logout_redirect_uri", webBye))
 	require.Equal(t, webBye, p.next())
-	w.requireEnded(t, sibling)
+	w.requireEnded("spa", sibling)
 }
 
 // TestLogoutOfASessionWithoutABrowser ends this session alone.
@@ -116,7 +123,7 @@ func TestLogoutOfASessionWithoutABrowser(t *testing.T) {
 	first, second := w.env.signIn("carol", "scope", "openid"), w.env.signIn("carol", "scope", "openid")
 	p := w.visitor().open(logout("id_token_hint", first.text("id_token")))
 	require.Equal(t, http.StatusOK, p.status, p.body)
-	w.requireEnded(t, first)
+	w.env.requireEnded(t, first)
 	requireTokens(t, w.token(refreshForm(second.text("refresh_token"))))
 }
 
@@ -145,7 +152,7 @@ func TestLogoutAsks(t *testing.T) {
 		require.Equal(t, http.StatusOK, done.status, "Chromium applies form-action to redirects")
 		require.Equal(t, webBye+"&state=the+state", done.next())
 		v.requireSignedOut()
-		w.requireEnded(t, alice)
+		w.requireEnded("shop", alice)
 		alice = v.tokens("alice", "shop")
 	}
 	bob.requireSignedOut() // the hint was valid for its own session
@@ -161,7 +168,7 @@ func TestLogoutOfOneOfTwoUsers(t *testing.T) {
 	v.enter(v.follow(v.open(v.request("shop", "prompt", "login"))), "bob")
 	p := v.open(logout("id_token_hint", alice.text("id_token")))
 	require.Equal(t, http.StatusOK, p.status)
-	w.requireEnded(t, alice)
+	w.requireEnded("shop", alice)
 	bob := v.more("shop", "prompt", "none")
 	require.NotEqual(t, claimsOf(t, alice.text("id_token"))["sub"], claimsOf(t, bob.text("id_token"))["sub"])
 }
