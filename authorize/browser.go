@@ -61,9 +61,6 @@ func newSecret() []byte {
 // SignedOut returns the browser without its sessions.
 func (b Browser) SignedOut() Browser { return Browser{own: b.own} }
 
-// id identifies the browser; empty for one without a cookie.
-func (b Browser) id() []byte { return b.own }
-
 // hashes returns the hashes of the sessions' secrets.
 func (b Browser) hashes() [][sha256.Size]byte {
 	hashes := make([][sha256.Size]byte, len(b.sessions))

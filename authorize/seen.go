@@ -1,9 +1,9 @@
 package authorize
 
 import (
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,51 +21,49 @@ type Seen struct {
 const seenFor = 15 * time.Minute
 
 const (
-	seenPurpose  = "authorization request seen"
-	secretIDSize = 6
-	seenBody     = secretIDSize + 8 + 1 + 16
-	seenSize     = seenBody + 32
+	seenPurpose = "authorization request seen"
+	seenSize    = 8 + 1 + 16
 )
 
-// writeSeen encodes what has been done, with a MAC over it, the request and the browser, so that it counts nowhere
-// else. It returns "" if there is no secret.
+// writeSeen encodes what has been done, sealed for the request and the browser, so that it counts nowhere else. It
+// returns "" if there is no secret.
 func (s *Service) writeSeen(seen Seen, r Request, browser Browser) string {
-	set := s.keys.Current()
-	id := set.SecretID()
-	b := append(make([]byte, 0, seenSize), id[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(seen.At.UnixMilli()))
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, seenSize), uint64(seen.At.UnixMilli()))
 	var flags byte
 	if seen.Consented {
 		flags = 1
 	}
 	b = append(b, flags)
 	chosen, _ := uuid.Parse(seen.Chosen) // the zero UUID for none
-	b = append(b, chosen[:]...)
-	mac, ok := set.MAC(id, seenPurpose, b, []byte(r.bound), browser.id())
+	sealed, ok := s.keys.Current().Seal(seenPurpose, boundTo(r, browser), append(b, chosen[:]...))
 	if !ok {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(append(b, mac[:]...))
+	return base64.RawURLEncoding.EncodeToString(sealed)
 }
 
 // readSeen returns what has been done, or the zero value if the text was not written for this request and browser, or
 // too long ago.
 func (s *Service) readSeen(text string, r Request, browser Browser, now time.Time) Seen {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return Seen{}
+	}
+	b, err := s.keys.Current().Unseal(seenPurpose, boundTo(r, browser), sealed)
 	if err != nil || len(b) != seenSize {
 		return Seen{}
 	}
-	mac, ok := s.keys.Current().MAC([secretIDSize]byte(b), seenPurpose, b[:seenBody], []byte(r.bound), browser.id())
-	if !ok || subtle.ConstantTimeCompare(mac[:], b[seenBody:]) != 1 {
-		return Seen{}
-	}
-	rest := b[secretIDSize:]
-	seen := Seen{At: time.UnixMilli(int64(binary.BigEndian.Uint64(rest))), Consented: rest[8] == 1}
-	if chosen := uuid.UUID(rest[9:25]); chosen != uuid.Nil {
+	seen := Seen{At: time.UnixMilli(int64(binary.BigEndian.Uint64(b))), Consented: b[8] == 1}
+	if chosen := uuid.UUID(b[9:]); chosen != uuid.Nil {
 		seen.Chosen = chosen.String()
 	}
 	if now.Sub(seen.At) > seenFor || seen.At.Sub(now) > seenFor {
 		return Seen{}
 	}
 	return seen
+}
+
+// boundTo returns the context of a Seen: the request has no zero byte, and the browser's own secret a fixed size.
+func boundTo(r Request, browser Browser) []byte {
+	return slices.Concat([]byte(r.bound), []byte{0}, browser.own)
 }
