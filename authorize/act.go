@@ -120,10 +120,8 @@ func (s *Service) signedIn(ctx context.Context, browser Browser, id string) (ide
 	if err != nil {
 		return identity.SignedIn{}, now, oauth.StoreFailed(err)
 	}
-	for _, user := range users {
-		if user.ID == id {
-			return user, now, nil
-		}
+	if user := sessionOf(users, id); user != nil {
+		return *user, now, nil
 	}
 	return identity.SignedIn{}, now, errNotSignedIn
 }

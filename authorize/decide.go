@@ -48,7 +48,7 @@ func decide(r Request, at situation) (decision, error) {
 	}
 	user, chosen := choose(r, candidates, at.seen)
 	switch {
-	case !hasSession(candidates, at.seen.Chosen) && hasSession(at.sessions, at.seen.Chosen):
+	case sessionOf(candidates, at.seen.Chosen) == nil && sessionOf(at.sessions, at.seen.Chosen) != nil:
 		return decision{step: StepError, failed: errAnotherUser}, nil
 	case len(candidates) == 0:
 		return r.page(decision{step: StepSignIn}, oauth.LoginRequired, "Nobody is signed in."), nil
@@ -74,8 +74,12 @@ func decide(r Request, at situation) (decision, error) {
 // errAnotherUser is required by OpenID Connect Core §3.1.2.1. Another page would ask for ever.
 var errAnotherUser = oauth.NewError(oauth.LoginRequired, "Another user than that of id_token_hint has signed in.")
 
-func hasSession(sessions []identity.SignedIn, id string) bool {
-	return slices.ContainsFunc(sessions, func(s identity.SignedIn) bool { return s.ID == id })
+// sessionOf returns the session with an id, or nil.
+func sessionOf(sessions []identity.SignedIn, id string) *identity.SignedIn {
+	if n := slices.IndexFunc(sessions, func(s identity.SignedIn) bool { return s.ID == id }); n >= 0 {
+		return &sessions[n]
+	}
+	return nil
 }
 
 // page returns a decision for a page, or an error if no page may be shown.
@@ -89,10 +93,8 @@ func (r Request) page(d decision, code oauth.Code, description string) decision 
 // choose returns the user that the request is answered for; false if the browser has to ask. If the session that was
 // chosen has ended, nobody else takes its place unasked.
 func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.SignedIn, bool) {
-	for _, candidate := range candidates {
-		if candidate.ID == seen.Chosen {
-			return candidate, true
-		}
+	if chosen := sessionOf(candidates, seen.Chosen); chosen != nil {
+		return *chosen, true
 	}
 	if len(candidates) != 1 || seen.Chosen != "" || r.asks(promptSelectAccount) {
 		return identity.SignedIn{}, false

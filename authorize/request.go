@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
-	"github.com/lingpai/lingpai/oauth"
 )
 
 // Values of prompt (OpenID Connect Core §3.1.2.1).
@@ -137,13 +136,4 @@ func (r Request) answer(issuer, name, value string) Answer {
 		parameters.Set("state", r.State)
 	}
 	return Answer{RedirectURI: r.RedirectURI, FormPost: r.FormPost, Parameters: parameters}
-}
-
-// errorAnswer returns the answer with an error (RFC 6749 §4.1.2.1).
-func (r Request) errorAnswer(issuer string, failure *oauth.Error) Answer {
-	answer := r.answer(issuer, "error", failure.Code.Error())
-	if failure.Description != "" {
-		answer.Parameters.Set("error_description", failure.Description)
-	}
-	return answer
 }

@@ -98,9 +98,13 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 	return next, nil
 }
 
-// Refuse returns the answer with an error. The request must be Proved.
+// Refuse returns the answer with an error (RFC 6749 §4.1.2.1). The request must be Proved.
 func (s *Service) Refuse(r Request, failure *oauth.Error) Answer {
-	return r.errorAnswer(s.name, failure)
+	answer := r.answer(s.name, "error", failure.Code.Error())
+	if failure.Description != "" {
+		answer.Parameters.Set("error_description", failure.Description)
+	}
+	return answer
 }
 
 // consented reports whether a user need not be asked: because the client is the operator's own, or because the user has
