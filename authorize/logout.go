@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
@@ -121,7 +120,7 @@ func (s *Service) EndHinted(ctx context.Context, l Logout, browser Browser) (her
 			return here, oauth.StoreFailed(err)
 		}
 	}
-	if session.Browser == "" && session.ID != "" && !slices.Contains(strings.Fields(session.Scope), "offline_access") {
+	if session.Browser == "" && session.ID != "" && !oauth.HasScope(session.Scope, oauth.ScopeOfflineAccess) {
 		if _, err := s.sessions.End(ctx, session.ID, identity.EndedBySignOut); err != nil {
 			return here, oauth.StoreFailed(err)
 		}

@@ -30,8 +30,7 @@ func FoundBy(by []byte, openings []Opening) []Opening {
 
 // Opened reports, in constant time, whether the session was opened by this opening.
 func (o Opening) Opened(session identity.Session) bool {
-	sum := hashSecret(o.secret)
-	return subtle.ConstantTimeCompare(sum[:], session.SecretHash[:]) == 1
+	return isSecretOf(session, o.secret)
 }
 
 // Openings returns the possible openings of a sign-in with these parts: first the one with the current refresh
@@ -65,3 +64,8 @@ func (a Authorization) sessionSecret() ([sessionSecretSize]byte, []byte) {
 }
 
 func hashSecret(secret [sessionSecretSize]byte) [sha256.Size]byte { return sha256.Sum256(secret[:]) }
+
+func isSecretOf(session identity.Session, secret [sessionSecretSize]byte) bool {
+	sum := hashSecret(secret)
+	return subtle.ConstantTimeCompare(sum[:], session.SecretHash[:]) == 1
+}

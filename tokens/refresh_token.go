@@ -41,8 +41,7 @@ type RefreshToken struct {
 
 // Matches reports, in constant time, whether the token contains the session's secret.
 func (t RefreshToken) Matches(session identity.Session) bool {
-	sum := sha256.Sum256(t.secret[:])
-	return subtle.ConstantTimeCompare(sum[:], session.SecretHash[:]) == 1
+	return isSecretOf(session, t.secret)
 }
 
 // ReadRefreshToken verifies the MAC of a refresh token and returns its contents. It does not use the database. It
