@@ -49,6 +49,9 @@ func New(c Config) *Service {
 		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes, terms: c.Terms, logger: c.Logger}
 }
 
+// SessionLife returns how long a browser session lasts at most.
+func (s *Service) SessionLife() time.Duration { return s.lifetimes.Absolute }
+
 // Next is what a request is answered with: an Answer for the client, or a page.
 type Next struct {
 	Step   Step

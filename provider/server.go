@@ -33,13 +33,11 @@ type Config struct {
 	WechatData *wechatdata.Service
 	AppTokens  *wechatdata.AppTokens
 	Accounts   *accounts.Accounts
-	// the longest lifetime of a browser session
-	BrowserSessionLife time.Duration
-	KeySet             func() (jwks []byte, etag string)
-	KeySetAge          time.Duration // how long the key set may be cached; 0: 5 minutes
-	Ready              func(context.Context) []ReadyCheck
-	Observe            func(route string, next http.Handler) http.Handler // counts responses; nil: no metrics
-	Bodies             *bounds.Bodies                                     // the bound on request bodies in memory
+	KeySet     func() (jwks []byte, etag string)
+	KeySetAge  time.Duration // how long the key set may be cached; 0: 5 minutes
+	Ready      func(context.Context) []ReadyCheck
+	Observe    func(route string, next http.Handler) http.Handler // counts responses; nil: no metrics
+	Bodies     *bounds.Bodies                                     // the bound on request bodies in memory
 	// the limit on concurrent quick requests; 0: 512 for each processor
 	InFlight int
 	// the proxies whose X-Forwarded-For is trusted; empty: none
@@ -59,7 +57,7 @@ func New(c Config) (http.Handler, error) {
 		slots: slots, bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
 	pages, err := browser.New(browser.Config{Issuer: c.Issuer, Authorize: c.Authorize, Pages: c.Pages,
-		SessionLife: c.BrowserSessionLife, Logger: c.Logger})
+		Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -226,8 +226,8 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	}
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
-		Authorize: s.authorize, BrowserSessionLife: w.config.Settings.BrowserAbsolute,
-		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts, Pages: rendered,
+		Authorize: s.authorize, Pages: rendered,
+		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
 		Ready: w.server.readyUntilStopped(ready), Observe: observe, Bodies: w.server.bodies,
 		InFlight: w.config.InFlight, TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/lingpai/lingpai/authorize"
 	"github.com/lingpai/lingpai/identity"
@@ -17,11 +16,10 @@ import (
 
 // Config configures a Handler. All fields are required.
 type Config struct {
-	Issuer      string
-	Authorize   *authorize.Service
-	Pages       *pages.Pages
-	SessionLife time.Duration // of a browser session, at most
-	Logger      *slog.Logger
+	Issuer    string
+	Authorize *authorize.Service
+	Pages     *pages.Pages
+	Logger    *slog.Logger
 }
 
 // Handler serves the endpoints and pages for browsers. Each method is one endpoint.
@@ -46,7 +44,7 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	return &Handler{path: issuer.Path, origin: origin, authorize: c.Authorize, pages: c.Pages, foreign: foreign,
-		cookie: newCookie(c.Issuer, c.SessionLife), logger: c.Logger}, nil
+		cookie: newCookie(c.Issuer, c.Authorize.SessionLife()), logger: c.Logger}, nil
 }
 
 // Paths of the pages, below the issuer's.
