@@ -43,15 +43,17 @@ var (
 // redeem exchanges a code. What identifies the request is checked first, and a failure there ends nothing: a code that
 // somebody else has caught must not be worth anything, not even to end the owner's session.
 func (g authorizationCode) redeem(ctx context.Context, r request) (tokens.Set, error) {
+	redirectURI := r.Parameters.Get("redirect_uri")
 	code, err := authorize.OpenCode(g.keys.Current(), r.Parameters.Get("code"))
 	switch {
-	case r.Parameters.Get("code") == "" || r.Parameters.Get("redirect_uri") == "":
+	case r.Parameters.Get("code") == "" || redirectURI == "":
 		return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "code or redirect_uri is missing.")
-	case err != nil || !code.IsFor(r.Client.ID, r.Parameters.Get("redirect_uri")):
+	case err != nil || !code.IsFor(r.Client.ID, redirectURI) || !r.Client.MatchesRedirectURI(redirectURI):
 		return tokens.Set{}, errBadCode
 	case !code.ProvedBy(r.Parameters.Get("code_verifier")):
 		return tokens.Set{}, errBadVerifier
 	}
+	code.Scope = r.Client.Retained(code.Scope)
 	session := identity.Session{Scope: code.Scope}
 	if code.Resource != "" {
 		session.Resources = []string{code.Resource}

@@ -175,6 +175,27 @@ func TestASixthUser(t *testing.T) {
 	w.requireEnded("shop", tokens)
 }
 
+// TestARecordThatChangesBeforeTheCodeIsUsed counts: the operator may have found out that the redirect URI is not the
+// client's, or that a scope is not for it.
+func TestARecordThatChangesBeforeTheCodeIsUsed(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	code := v.code(v.signIn("alice", "shop", "scope", "openid profile"), "shop")
+	record, err := w.database.Clients().Find(t.Context(), "shop")
+	require.NoError(t, err)
+	changed := record
+	changed.RedirectURIs = []string{thirdCallback}
+	require.NoError(t, w.database.Clients().Update(t.Context(), changed))
+	requireError(t, w.redeem("shop", code), http.StatusBadRequest, "invalid_grant")
+	record.Scopes = []string{"openid"}
+	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	a := w.redeem("shop", code)
+	requireTokens(t, a)
+	require.Equal(t, "openid", a.text("scope"))
+	requireTokens(t, w.redeem("shop", v.code(v.open(w.request("shop", "scope", "openid")), "shop")))
+}
+
 // TestFormsOfOldBrowsers: the pages work in browsers that send neither Sec-Fetch-Site nor Origin.
 func TestFormsOfOldBrowsers(t *testing.T) {
 	t.Parallel()
