@@ -81,9 +81,9 @@ func TestHostileLinks(t *testing.T) {
 		"java\tscript:alert(1)//com.example:"} {
 		form := pages.Form{Action: script}
 		for _, page := range []pages.Page{
-			pages.SignIn{Form: form, OtherAccount: script, Ways: []pages.Way{{URL: script}}},
+			pages.SignIn{Form: form, OtherAccount: script},
 			pages.ChooseAccount{Form: form, OtherAccount: script}, pages.Consent{Form: form, OtherAccount: script},
-			pages.SignOut{Form: form, Stay: script}, pages.SignedOut{Return: script}, pages.SentOn{URL: script},
+			pages.SignOut{Form: form}, pages.SignedOut{Return: script}, pages.SentOn{URL: script},
 			pages.FormPost{Form: form}, pages.Error{Kind: pages.Refused, Return: script},
 		} {
 			body, err := io.ReadAll(render(p, "en", page).Body)

@@ -151,7 +151,6 @@ func TestSignIn(t *testing.T) {
 		pages.PasswordMissing:   {"password-error", "password", "Enter your password."},
 		pages.WrongCredentials:  {"password-error", "password", "The user name or the password is wrong."},
 		pages.SignInUnavailable: {"problem", "", "You cannot be signed in at the moment. Try again in a minute."},
-		pages.SignInExpired:     {"problem", "", "This page had expired. Sign in again."},
 		pages.TooManyAttempts:   {"problem", "", "Too many attempts. Try again in 2 minutes."},
 	} {
 		document := parsed(t, render(p, "en", pages.SignIn{Problem: problem, Wait: 61 * time.Second}))

@@ -23,13 +23,9 @@ type SignIn struct {
 	Username     string // what is filled in
 	Fixed        bool   // only the user with this name may sign in
 	OtherAccount string // URL to sign in as another user than the fixed one; "": no link
-	Ways         []Way  // to sign in without a password
 	Problem      Problem
 	Wait         time.Duration // with TooManyAttempts
 }
-
-// Way is another way to sign in.
-type Way struct{ Name, URL string }
 
 // Problem is why a sign-in failed.
 type Problem string
@@ -41,7 +37,6 @@ const (
 	WrongCredentials  Problem = "wrong_credentials"
 	TooManyAttempts   Problem = "too_many_attempts"
 	SignInUnavailable Problem = "unavailable"
-	SignInExpired     Problem = "expired"
 )
 
 // ChooseAccount asks which of several users who are signed in goes on. The field "account" is the chosen one's value.
@@ -86,7 +81,6 @@ const (
 type SignOut struct {
 	Form  Form
 	Users []string // names
-	Stay  string   // URL to go to instead; "": no link
 }
 
 // SignedOut says that nobody is signed in any more.

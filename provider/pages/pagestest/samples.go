@@ -22,7 +22,6 @@ func Samples(client, user string) []Sample {
 	missing.Problem, missing.Username = pages.UsernameMissing, ""
 	waiting.Problem, waiting.Wait = pages.TooManyAttempts, 4*time.Minute
 	fixed.Fixed, fixed.OtherAccount = true, "/sign-in?to=authorize"
-	fixed.Ways = []pages.Way{{Name: client, URL: "/elsewhere"}}
 	consent := pages.Consent{Form: form, Client: client, User: user, OtherAccount: "/choose-account?to=authorize",
 		Scopes:      []string{"openid", "profile", "email", "offline_access"},
 		Destination: "shop.example.com", Remembered: true}
@@ -37,7 +36,7 @@ func Samples(client, user string) []Sample {
 			Accounts: []pages.Account{{Value: "1", Name: user, Age: 20 * time.Minute},
 				{Value: "2", Name: "li.na", Age: 3 * time.Hour}, {Value: "3", Name: "张伟", Age: 50 * time.Hour}}}},
 		{"consent", consent}, {"consent-loopback", loopback}, {"consent-scheme", scheme},
-		{"sign-out", pages.SignOut{Form: form, Users: []string{user, "li.na"}, Stay: "/account"}},
+		{"sign-out", pages.SignOut{Form: form, Users: []string{user, "li.na"}}},
 		{"signed-out", pages.SignedOut{Client: client, Return: "https://shop.example.com/"}},
 		{"sent-on", pages.SentOn{URL: "/authorize?client_id=shop&state=a%3Bb'c"}},
 		{"form-post", pages.FormPost{Form: pages.Form{Action: "/callback",
