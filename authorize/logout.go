@@ -71,8 +71,7 @@ func (s *Service) ReadLogout(ctx context.Context, form url.Values) (Logout, erro
 	case l.ReturnURI != "" && id == "":
 		return Logout{}, invalid("post_logout_redirect_uri needs id_token_hint or client_id.")
 	case l.ReturnURI != "" && !slices.Contains(l.Client.PostLogoutRedirectURIs, l.ReturnURI):
-		return Logout{}, invalid("post_logout_redirect_uri is not one of the client's. It is compared byte for byte: " +
-			"register it with exactly this spelling.")
+		return Logout{}, ErrUnknownReturnURI
 	}
 	kept := url.Values{}
 	for _, name := range logoutParameters {

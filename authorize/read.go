@@ -63,8 +63,7 @@ func (s *Service) prove(ctx context.Context, form url.Values) (Request, error) {
 		return Request{}, err
 	}
 	if !client.MatchesRedirectURI(uri[0]) {
-		return Request{}, invalid("redirect_uri is not one of the client's. It is compared byte for byte: register " +
-			"it with exactly this spelling.")
+		return Request{}, ErrUnknownRedirectURI
 	}
 	r := Request{Client: client, RedirectURI: uri[0]}
 	r.FormPost = form.Get("response_mode") == "form_post" && r.Reach() != ReachApp
@@ -90,6 +89,14 @@ func (s *Service) findClient(ctx context.Context, id string) (clients.Client, er
 	}
 	return client, nil
 }
+
+// Errors about addresses that a client has not registered.
+var (
+	ErrUnknownRedirectURI = invalid("redirect_uri is not one of the client's. It is compared byte for byte: register " +
+		"it with exactly this spelling.")
+	ErrUnknownReturnURI = invalid("post_logout_redirect_uri is not one of the client's. It is compared byte for " +
+		"byte: register it with exactly this spelling.")
+)
 
 var errUnknownClient = oauth.NewError(oauth.InvalidClient, "There is no such client.")
 

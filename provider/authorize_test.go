@@ -258,6 +258,7 @@ func TestPagesLeadNowhereElse(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, p.status, uri)
 		require.Empty(t, p.next())
 		require.NotContains(t, p.body, `href="`+uri)
+		require.Contains(t, p.body, "无法返回原来的应用")
 	}
 }
 

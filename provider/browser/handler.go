@@ -249,6 +249,9 @@ func aboutPage(failure *oauth.Error) bool {
 
 // kindOf returns the words for an error.
 func kindOf(failure *oauth.Error) pages.ErrorKind {
+	if failure == authorize.ErrUnknownRedirectURI || failure == authorize.ErrUnknownReturnURI {
+		return pages.UnknownRedirect
+	}
 	switch failure.Code {
 	case oauth.InvalidClient:
 		return pages.UnknownClient
