@@ -37,7 +37,9 @@ func New(issuer string, theme Theme) (*Pages, error) {
 	p := &Pages{theme: theme, assets: assetsOf(u.Path, theme),
 		templates: map[string]func() map[string]*template.Template{}}
 	for _, lang := range Languages() {
-		p.templates[lang] = sync.OnceValue(func() map[string]*template.Template { return parse(wordsOf(lang)) })
+		p.templates[lang] = sync.OnceValue(func() map[string]*template.Template {
+			return parse(theme.Scopes.in(lang, wordsOf(lang)))
+		})
 	}
 	return p, nil
 }

@@ -17,6 +17,7 @@ type Theme struct {
 	TermsURL     string // "": no link
 	PrivacyURL   string // "": no link
 	TermsVersion string // of both, kept with each consent
+	Scopes       ScopeWords
 }
 
 // LinkedTerms returns the version of the terms that pages link to, or "" if they link to none.

@@ -23,6 +23,9 @@ func pageSettings() []setting {
 			"host of server.issuer", parse: parsePagesName},
 		{key: "pages.logo", usage: "path of an SVG or PNG file of at most 20 KiB, read at the start; empty: no logo",
 			parse: parseLogo},
+		{key: "pages.scopes", usage: "path of a JSON file of at most 20 KiB, read at the start, with what scopes " +
+			`of your APIs allow, in words, such as {"orders.read": {"zh-CN": "查看订单", "en": "See your orders"}}; ` +
+			"empty: pages show their names", parse: parseScopes},
 		{key: "pages.language", fallback: pages.Languages()[0],
 			usage: "zh-CN or en: the language of pages for browsers that ask for neither", parse: parseLanguage},
 		{key: "pages.colors", usage: "colors of the pages that differ from the default, " +
@@ -49,18 +52,35 @@ func parsePagesName(c *Settings, value string) error {
 }
 
 func parseLogo(c *Settings, path string) error {
+	file, err := readPageFile(path, pages.MaxLogo)
+	if err != nil || file == nil {
+		return err
+	}
+	c.Pages.Logo = file
+	return pages.CheckLogo(file)
+}
+
+func parseScopes(c *Settings, path string) error {
+	file, err := readPageFile(path, pages.MaxScopeWords)
+	if err != nil || file == nil {
+		return err
+	}
+	c.Pages.Scopes, err = pages.ParseScopeWords(file)
+	return err
+}
+
+// readPageFile returns at most one byte more of a file than its limit, or nil if there is no path.
+func readPageFile(path string, limit int64) ([]byte, error) {
 	if path == "" {
-		return nil
+		return nil, nil
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return errors.Unwrap(err) // without the path, see setting.read
+		return nil, errors.Unwrap(err) // without the path, see setting.read
 	}
 	defer file.Close()
-	if c.Pages.Logo, err = io.ReadAll(io.LimitReader(file, pages.MaxLogo+1)); err != nil {
-		return errors.Unwrap(err)
-	}
-	return pages.CheckLogo(c.Pages.Logo)
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	return content, errors.Unwrap(err)
 }
 
 func parseLanguage(c *Settings, value string) error {

@@ -221,6 +221,7 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"password.address_attempts":     {"-1", "1000001"},
 		"pages.name":                    {strings.Repeat("名", 41), " a", "a@b", "\u202eknaB"},
 		"pages.logo":                    {"settings.go", "none.svg", "."},
+		"pages.scopes":                  {"settings.go", "none.json", "."},
 		"pages.language":                {"", "de"},
 		"pages.colors":                  {"accent=#07c160", "accent=red", "accent"},
 		"pages.dark_colors":             {"accent=#0d6b4f", "accent=red"},
