@@ -19,10 +19,11 @@ var (
 	shots  = flag.String("shots", "", "a folder to write pictures of all pages to")
 )
 
-// inDocs are the pictures of docs/pages.
+// inDocs are the pictures of docs/pages, in English and in Chinese.
 var inDocs = map[string]bool{
-	"sign-in-phone-light.png": true, "sign-in-phone-dark.png": true, "sign-in-desktop-light.png": true,
-	"choose-account-phone-light.png": true, "consent-phone-light.png": true, "consent-loopback-phone-dark.png": true,
+	"sign-in-phone-light.png": true, "choose-account-phone-light.png": true, "consent-phone-light.png": true,
+	"sign-in-phone-light.zh-CN.png": true, "choose-account-phone-light.zh-CN.png": true,
+	"consent-phone-light.zh-CN.png": true,
 }
 
 // maxPicture is the size limit of a picture in docs/pages in bytes.
@@ -37,12 +38,13 @@ func testAccessible(t *testing.T, browser context.Context) {
 	}
 	axe := harness.Text(t, filepath.Join(modules, "node_modules", "axe-core", "axe.min.js"))
 	site := newSite(t)
-	for _, look := range []look{phoneLight, phoneDark, deskLight, deskDark} {
+	for _, look := range []look{phoneLight, phoneChinese, phoneDark, deskLight, deskDark} {
 		ctx := tab(t, browser)
 		require.NoError(t, chromedp.Do(ctx, as(look)))
 		for _, sample := range pagestest.Samples("", "") {
 			at := sample.Name + "-" + look.name
-			require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.URL+"/still/"+sample.Name)), at)
+			still := site.URL + "/still/" + look.language + "/" + sample.Name
+			require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(still)), at)
 			picture(t, ctx, at+".png")
 			wide, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("document.documentElement.scrollWidth > innerWidth"))
 			require.NoError(t, err, at)

@@ -68,8 +68,8 @@ func tab(t *testing.T, browser context.Context) context.Context {
 	return ctx
 }
 
-// site is a server of the samples, each at its name, and of their assets. Below /still/ are those that lead on, without
-// what makes them.
+// site is a server of the samples, each at its name, and of their assets. Below /still/en/ and /still/zh-CN/ those that
+// lead on stay.
 type site struct {
 	*httptest.Server
 	*http.ServeMux
@@ -88,11 +88,11 @@ func newSite(t *testing.T) site {
 	mux.HandleFunc(pages.AssetPattern, s.ServeAsset)
 	for _, sample := range pagestest.Samples("示例商城 Example Shop", "wang.fang") {
 		mux.HandleFunc("GET /"+sample.Name, s.page(sample.Page))
-		mux.HandleFunc("GET /still/"+sample.Name, func(w http.ResponseWriter, r *http.Request) {
-			answer := httptest.NewRecorder()
-			s.Render(answer, r, http.StatusOK, sample.Page)
-			_, _ = w.Write(leading.ReplaceAll(answer.Body.Bytes(), nil))
-		})
+	}
+	for language, client := range map[string]string{"en": "Example Shop", "zh-CN": "示例商城"} {
+		for _, sample := range pagestest.Samples(client, "wang.fang") {
+			mux.HandleFunc("GET /still/"+language+"/"+sample.Name, s.still(sample.Page))
+		}
 	}
 	return s
 }
@@ -103,6 +103,15 @@ var leading = regexp.MustCompile(`<meta http-equiv="refresh"[^>]*>|<script.*</sc
 // page returns a handler that answers with a page.
 func (s site) page(page pages.Page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { s.Render(w, r, http.StatusOK, page) }
+}
+
+// still returns a handler that answers with a page, without what makes it lead on.
+func (s site) still(page pages.Page) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		s.Render(answer, r, http.StatusOK, page)
+		_, _ = w.Write(leading.ReplaceAll(answer.Body.Bytes(), nil))
+	}
 }
 
 // theme returns a theme with everything that a theme can have.
@@ -150,10 +159,11 @@ type look struct {
 }
 
 var (
-	phoneLight = look{"phone-light", 360, 740, false, "zh-CN"}
-	phoneDark  = look{"phone-dark", 360, 740, true, "en"}
-	deskLight  = look{"desktop-light", 1280, 800, false, "en"}
-	deskDark   = look{"desktop-dark", 1280, 800, true, "zh-CN"}
+	phoneLight   = look{"phone-light", 360, 740, false, "en"}
+	phoneChinese = look{"phone-light.zh-CN", 360, 740, false, "zh-CN"}
+	phoneDark    = look{"phone-dark", 360, 740, true, "en"}
+	deskLight    = look{"desktop-light", 1280, 800, false, "en"}
+	deskDark     = look{"desktop-dark", 1280, 800, true, "zh-CN"}
 )
 
 // as makes a tab look at pages in a way.
