@@ -3,9 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,11 +43,11 @@ func TestCodeReplayAfterAnotherSignIn(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
 	for name, between := range map[string]func(v visitor){
-		"signed in again": func(v visitor) { v.enter(v.follow(v.open(w.request("shop", "prompt", "login"))), "alice") },
+		"signed in again": func(v visitor) { v.signIn("alice", "shop", "prompt", "login") },
 		"signed out":      func(v visitor) { v.submit(v.open("/sign-out")) },
 	} {
 		v := w.visitor()
-		code := v.code(v.signIn("alice", "shop", "scope", "openid offline_access"), "shop")
+		code := v.codeFor("alice", "shop", "scope", "openid offline_access")
 		first := w.redeem("shop", code, ":Idempotency-Key", testKey)
 		requireTokens(t, first)
 		between(v)
@@ -67,8 +65,7 @@ func TestSmuggledParameters(t *testing.T) {
 	v := w.visitor()
 	v.signIn("alice", "shop")
 	for _, seen := range []string{"x&max_age=0", "x&to=consent", "x#", "x\r\nLocation: https://evil.example"} {
-		p := v.open(strings.Replace(w.request("shop"), "/authorize?", "/sign-in?to=authorize&", 1) +
-			"&seen=" + url.QueryEscape(seen))
+		p := v.open(onPage("sign-in", w.request("shop")) + "&seen=" + url.QueryEscape(seen))
 		next, err := url.Parse(p.next())
 		require.NoError(t, err)
 		require.Equal(t, "/authorize", next.Path)
@@ -88,7 +85,7 @@ func TestMalformedQueries(t *testing.T) {
 	v.signIn("alice", "shop")
 	request := w.request("shop", "state", "")
 	for _, malformed := range []string{"&state=%zz", "&state=a;b", "&%=", "&state=%"} {
-		for _, target := range []string{request, strings.Replace(request, "/authorize?", "/sign-in?to=authorize&", 1)} {
+		for _, target := range []string{request, onPage("sign-in", request)} {
 			p := v.open(target + malformed)
 			require.Equal(t, http.StatusBadRequest, p.status, malformed)
 			require.Empty(t, p.next())
@@ -101,18 +98,17 @@ func TestHintsAboutSomebodyElse(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
 	v := w.visitor()
-	hint := w.redeem("shop", v.code(v.signIn("alice", "shop"), "shop")).text("id_token")
+	hint := v.tokens("alice", "shop").text("id_token")
 	other := w.visitor()
 	p := other.signIn("bob", "shop", "id_token_hint", hint)
 	require.Equal(t, "login_required", other.answered(p, "shop").Get("error"))
 
-	v.enter(v.follow(v.open(w.request("shop", "prompt", "login"))), "bob") // beside alice
+	v.signIn("bob", "shop", "prompt", "login") // beside alice
 	for _, prompt := range []string{"", "select_account"} {
 		p = v.follow(v.open(w.request("shop", "id_token_hint", hint, "prompt", prompt)))
 		if prompt != "" {
 			require.NotContains(t, p.body, "bob", "cannot be chosen")
-			p = v.follow(v.submit(p, "account", regexp.MustCompile(`name="account" value="([^"]*)"`).
-				FindStringSubmatch(p.body)[1]))
+			p = v.follow(v.choose(p, "alice"))
 		}
 		v.code(p, "shop")
 	}
@@ -125,18 +121,10 @@ func TestNobodyElseTakesOver(t *testing.T) {
 	w := newWeb(t)
 	v := w.visitor()
 	v.signIn("alice", "shop")
-	v.enter(v.follow(v.open(w.request("shop", "prompt", "login"))), "bob")
-	chooser := v.follow(v.open(w.request("shop")))
-	account := regexp.MustCompile(`name="account" value="([^"]*)"><bdi>bob<`).FindStringSubmatch(chooser.body)
-	require.NotNil(t, account, chooser.body)
-	sent := v.submit(chooser, "account", account[1])
-	bob, err := w.database.Users().FindByUsername(t.Context(), "bob")
-	require.NoError(t, err)
-	require.NoError(t, w.database.Users().Disable(t.Context(), bob.ID))
-	asked := v.follow(sent)
-	require.Contains(t, asked.body, "<bdi>alice<")
-	v.code(v.follow(v.submit(asked, "account", regexp.MustCompile(`name="account" value="([^"]*)"`).
-		FindStringSubmatch(asked.body)[1])), "shop")
+	v.signIn("bob", "shop", "prompt", "login")
+	sent := v.choose(v.follow(v.open(w.request("shop"))), "bob")
+	require.NoError(t, w.database.Users().Disable(t.Context(), w.user("bob").ID))
+	v.code(v.follow(v.choose(v.follow(sent), "alice")), "shop")
 }
 
 // TestFormPostToAnApp: no page posts a code to itself because a browser cannot post it to the scheme of an app.
@@ -157,16 +145,14 @@ func TestASixthUser(t *testing.T) {
 	w := newWeb(t)
 	v := w.visitor()
 	tokens := v.tokens("alice", "shop")
-	alice, err := w.database.Users().FindByUsername(t.Context(), "alice")
-	require.NoError(t, err)
-	another := strings.Replace(w.request("shop"), "/authorize?", "/sign-in?to=authorize&another_account=1&", 1)
+	alice := w.user("alice")
+	another := onPage("sign-in", w.request("shop")) + "&another_account=1"
 	for n := range identity.MaxBrowserSessions {
 		live, err := w.database.BrowserSessions().List(t.Context(), alice.ID)
 		require.NoError(t, err)
 		require.Len(t, live, 1)
 		name := "user" + strconv.Itoa(n)
-		_, err = w.database.Users().Create(t.Context(), name, alice.PasswordHash)
-		require.NoError(t, err)
+		w.createUser(name)
 		v.code(v.enter(v.open(another), name), "shop")
 	}
 	live, err := w.database.BrowserSessions().List(t.Context(), alice.ID)
@@ -181,7 +167,7 @@ func TestARecordThatChangesBeforeTheCodeIsUsed(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
 	v := w.visitor()
-	code := v.code(v.signIn("alice", "shop", "scope", "openid profile"), "shop")
+	code := v.codeFor("alice", "shop", "scope", "openid profile")
 	record, err := w.database.Clients().Find(t.Context(), "shop")
 	require.NoError(t, err)
 	changed := record
@@ -210,9 +196,7 @@ func TestFormsOfOldBrowsers(t *testing.T) {
 // withdraw withdraws a user's consent for a client.
 func (w *web) withdraw(user, client string) {
 	w.t.Helper()
-	found, err := w.database.Users().FindByUsername(w.t.Context(), user)
-	require.NoError(w.t, err)
-	withdrawn, err := w.database.Consents().Withdraw(w.t.Context(), found.ID, client)
+	withdrawn, err := w.database.Consents().Withdraw(w.t.Context(), w.user(user).ID, client)
 	require.NoError(w.t, err)
 	require.True(w.t, withdrawn)
 }

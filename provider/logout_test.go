@@ -25,7 +25,7 @@ func logout(pairs ...string) string {
 // tokens signs a user in at a client in a browser.
 func (v visitor) tokens(user, client string, pairs ...string) answer {
 	v.t.Helper()
-	a := v.redeem(client, v.code(v.signIn(user, client, pairs...), client))
+	a := v.redeem(client, v.codeFor(user, client, pairs...))
 	requireTokens(v.t, a)
 	return a
 }
@@ -165,7 +165,7 @@ func TestLogoutOfOneOfTwoUsers(t *testing.T) {
 	w := newWeb(t)
 	v := w.visitor()
 	alice := v.tokens("alice", "shop")
-	v.enter(v.follow(v.open(v.request("shop", "prompt", "login"))), "bob")
+	v.signIn("bob", "shop", "prompt", "login")
 	p := v.open(logout("id_token_hint", alice.text("id_token")))
 	require.Equal(t, http.StatusOK, p.status)
 	w.requireEnded("shop", alice)

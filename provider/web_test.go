@@ -46,11 +46,23 @@ func newWeb(t testing.TB, options ...option) *web {
 		client.DefaultScopes = []string{"openid"}
 		require.NoError(t, w.database.Clients().Create(t.Context(), client))
 	}
-	alice, err := w.database.Users().FindByUsername(t.Context(), "alice")
-	require.NoError(t, err)
-	_, err = w.database.Users().Create(t.Context(), "bob", alice.PasswordHash)
-	require.NoError(t, err)
+	w.createUser("bob")
 	return w
+}
+
+// user returns the user with a name.
+func (w *web) user(name string) identity.User {
+	w.t.Helper()
+	user, err := w.database.Users().FindByUsername(w.t.Context(), name)
+	require.NoError(w.t, err)
+	return user
+}
+
+// createUser creates a user who has alice's password.
+func (w *web) createUser(name string) {
+	w.t.Helper()
+	_, err := w.database.Users().Create(w.t.Context(), name, w.user("alice").PasswordHash)
+	require.NoError(w.t, err)
 }
 
 // visitor is a browser with cookies, which follows no redirects.
@@ -163,6 +175,11 @@ func (w *web) request(client string, pairs ...string) string {
 	return "/authorize?" + values.Encode()
 }
 
+// onPage returns the path of a page that carries an authorization request on.
+func onPage(page, request string) string {
+	return strings.Replace(request, "/authorize?", "/"+page+"?to=authorize&", 1)
+}
+
 func (w *web) callback(client string) string {
 	if client == "partner" {
 		return thirdCallback
@@ -183,6 +200,14 @@ func (v visitor) enter(p page, user string) page {
 	return v.follow(v.submit(p, "username", user, "password", testPassword))
 }
 
+// choose submits the page that asks which account goes on.
+func (v visitor) choose(p page, user string) page {
+	v.t.Helper()
+	found := regexp.MustCompile(`name="account" value="([^"]*)"><bdi>` + user + `<`).FindStringSubmatch(p.body)
+	require.NotNil(v.t, found, p.body)
+	return v.submit(p, "account", found[1])
+}
+
 // answered returns the parameters with which a page leads back to the client.
 func (v visitor) answered(p page, client string) url.Values {
 	v.t.Helper()
@@ -199,6 +224,12 @@ func (v visitor) code(p page, client string) string {
 	values := v.answered(p, client)
 	require.NotEmpty(v.t, values.Get("code"), values)
 	return values.Get("code")
+}
+
+// codeFor signs a user in at a client, and returns the code that it gets.
+func (v visitor) codeFor(user, client string, pairs ...string) string {
+	v.t.Helper()
+	return v.code(v.signIn(user, client, pairs...), client)
 }
 
 // redeem exchanges a code at the token endpoint.
