@@ -264,14 +264,17 @@ func TestCookiesCutOrDoubled(t *testing.T) {
 	origin, err := url.Parse(w.issuer)
 	require.NoError(t, err)
 	good := v.client.Jar.Cookies(origin)[0]
-	quietVisitor := w.visitor()
+	stranger := w.visitor()
+	silently := func(cookie string) page {
+		return stranger.do(http.MethodGet, w.request("shop", "prompt", "none"), nil, http.Header{"Cookie": {cookie}})
+	}
+	v.code(silently(good.String()), "shop")
 	for name, cookie := range map[string]string{
 		"cut": good.Name + "=" + good.Value[:len(good.Value)-1], "doubled": good.String() + "; " + good.String(),
 		"empty": good.Name + "=", "long": good.Name + "=" + strings.Repeat(good.Value+".", 9),
 		"dots": good.Name + "=...",
 	} {
-		p := quietVisitor.do(http.MethodGet, w.request("shop", "prompt", "none"), nil, http.Header{"Cookie": {cookie}})
-		require.Equal(t, "login_required", v.answered(p, "shop").Get("error"), name)
+		require.Equal(t, "login_required", v.answered(silently(cookie), "shop").Get("error"), name)
 	}
 }
 
@@ -294,18 +297,25 @@ func TestConsent(t *testing.T) {
 	v.code(v.follow(v.submit(again, "decision", "allow")), "partner")
 }
 
-// TestConsentOfAnotherUser: the page of one user consents for nobody else, who has signed in in another tab meanwhile.
+// TestConsentOfAnotherUser: the page of one user consents for nobody else, in another browser or in another tab of this
+// one.
 func TestConsentOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
-	v := w.visitor()
+	v, other := w.visitor(), w.visitor()
 	asked := v.signIn("alice", "partner")
-	other := w.visitor()
 	other.signIn("bob", "partner")
 	p := other.submit(asked, "decision", "allow")
 	require.Equal(t, http.StatusBadRequest, p.status)
 	silent := other.open(w.request("partner", "prompt", "none"))
 	require.Equal(t, "consent_required", other.answered(silent, "partner").Get("error"))
+
+	v.signIn("bob", "shop", "prompt", "login")
+	alice := w.redeem("partner", v.code(v.follow(v.submit(asked, "decision", "allow")), "partner"))
+	require.Equal(t, w.user("alice").ID, claimsOf(t, alice.text("id_token"))["sub"])
+	consents, err := w.database.Consents().List(t.Context(), w.user("bob").ID)
+	require.NoError(t, err)
+	require.Empty(t, consents)
 }
 
 // TestSeveralAccounts in one browser: it asks which one, or signs in to another.
