@@ -49,7 +49,7 @@ func newKeeper(t *testing.T) *keys.Keeper {
 	return keeper
 }
 
-// newService returns a service with the client "shop", which anybody may be asked to consent to.
+// newService returns a service with the client "shop", whose record can be changed.
 func newService(t *testing.T, change ...func(*identity.Client)) *Service {
 	t.Helper()
 	database := newDatabase(t)

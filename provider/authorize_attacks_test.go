@@ -127,7 +127,8 @@ func TestNobodyElseTakesOver(t *testing.T) {
 	v.code(v.follow(v.choose(v.follow(sent), "alice")), "shop")
 }
 
-// TestFormPostToAnApp: no page posts a code to itself because a browser cannot post it to the scheme of an app.
+// TestFormPostToAnApp: a browser cannot post a form to the scheme of an app, so the request is refused before there is
+// a code.
 func TestFormPostToAnApp(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
@@ -161,8 +162,8 @@ func TestASixthUser(t *testing.T) {
 	w.requireEnded("shop", tokens)
 }
 
-// TestARecordThatChangesBeforeTheCodeIsUsed counts: the operator may have found out that the redirect URI is not the
-// client's, or that a scope is not for it.
+// TestARecordThatChangesBeforeTheCodeIsUsed: the record counts as it is when the code is used. The operator may have
+// found out that the redirect URI is not the client's, or that a scope is not for it.
 func TestARecordThatChangesBeforeTheCodeIsUsed(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)

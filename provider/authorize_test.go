@@ -148,7 +148,8 @@ func TestExpiredCodes(t *testing.T) {
 	}
 }
 
-// TestACodeDiesWithItsBrowserSession, its user and its client: each between the code and its use.
+// TestACodeDiesWithItsBrowserSession: between the code and its use, the user signs out, is disabled or gets another
+// password, or the client is disabled.
 func TestACodeDiesWithItsBrowserSession(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
@@ -318,7 +319,7 @@ func TestConsentOfAnotherUser(t *testing.T) {
 	require.Empty(t, consents)
 }
 
-// TestSeveralAccounts in one browser: it asks which one, or signs in to another.
+// TestSeveralAccounts: where two users are signed in, a page asks for one of them, unless a hint names one.
 func TestSeveralAccounts(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
@@ -340,7 +341,7 @@ func TestSeveralAccounts(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, foreign.status, "a session of another browser")
 }
 
-// TestPromptLogin asks for the password again, once.
+// TestPromptLogin: prompt=login and max_age ask for the password again, once.
 func TestPromptLogin(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
@@ -357,7 +358,8 @@ func TestPromptLogin(t *testing.T) {
 	v.code(v.open(v.request("shop", "max_age", "1800")), "shop")
 }
 
-// TestAFailedSignInKeepsWhatWasThere: who must sign in again, and that somebody chose to be another user.
+// TestAFailedSignInKeepsWhatWasThere: the page still asks for the user who must sign in again, or for another one if
+// somebody has chosen that.
 func TestAFailedSignInKeepsWhatWasThere(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
@@ -388,8 +390,8 @@ func TestFormPost(t *testing.T) {
 	require.NotContains(t, p.header.Get("Content-Security-Policy"), "form-action")
 }
 
-// TestErrorsOfPartnersAreShown before anybody has signed in: otherwise anyone who registers a client could have
-// this server send people to any page (RFC 9700 §4.11.2).
+// TestErrorsOfPartnersAreShown: before anybody has signed in, an error of somebody else's client leads to a page.
+// Otherwise anybody with a client could have this server send people to any page (RFC 9700 §4.11.2).
 func TestErrorsOfPartnersAreShown(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)

@@ -15,11 +15,8 @@ import (
 
 // logout returns the path of a logout request.
 func logout(pairs ...string) string {
-	values := url.Values{}
-	for n := 0; n < len(pairs); n += 2 {
-		values.Set(pairs[n], pairs[n+1])
-	}
-	return "/end-session?" + values.Encode()
+	query, _ := form{}.with(pairs...).encode()
+	return "/end-session?" + query
 }
 
 // tokens signs a user in at a client in a browser.
@@ -172,7 +169,7 @@ func TestLogoutOfOneOfTwoUsers(t *testing.T) {
 	require.NotEqual(t, claimsOf(t, alice.text("id_token"))["sub"], claimsOf(t, bob.text("id_token"))["sub"])
 }
 
-// TestRefusedLogouts change nothing and lead nowhere (open redirect).
+// TestRefusedLogouts: nothing ends, and the browser is sent nowhere (open redirect).
 func TestRefusedLogouts(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
@@ -208,8 +205,8 @@ func TestRefusedLogouts(t *testing.T) {
 	require.Equal(t, http.StatusUnsupportedMediaType, plain.status)
 }
 
-// TestPartnersGetNoVisitors who have neither signed in nor answered a question: otherwise anybody who registers a
-// client could have this server send people to any page (RFC 9700 §4.11.2).
+// TestPartnersGetNoVisitors: who has neither signed in nor answered a question is not sent to a client of somebody
+// else. Otherwise anybody with a client could have this server send people to any page (RFC 9700 §4.11.2).
 func TestPartnersGetNoVisitors(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)

@@ -86,7 +86,7 @@ type page struct {
 	at     string // its path and query
 }
 
-// open opens a path below the issuer, or any URL of it.
+// open requests a path, with or without that of the issuer before it.
 func (v visitor) open(target string) page { return v.do(http.MethodGet, target, nil, nil) }
 
 func (v visitor) do(method, target string, form url.Values, header http.Header) page {
@@ -163,16 +163,11 @@ func (v visitor) submit(p page, pairs ...string) page {
 // one.
 func (w *web) request(client string, pairs ...string) string {
 	sum := sha256.Sum256([]byte(webVerifier))
-	values := url.Values{"client_id": {client}, "redirect_uri": {w.callback(client)}, "response_type": {"code"},
-		"scope": {"openid"}, "state": {"the state"}, "nonce": {"the nonce"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}
-	for n := 0; n < len(pairs); n += 2 {
-		values.Set(pairs[n], pairs[n+1])
-		if pairs[n+1] == "" {
-			values.Del(pairs[n])
-		}
-	}
-	return "/authorize?" + values.Encode()
+	query, _ := form{"client_id": client, "redirect_uri": w.callback(client), "response_type": "code",
+		"scope": "openid", "state": "the state", "nonce": "the nonce",
+		"code_challenge": base64.RawURLEncoding.EncodeToString(sum[:]), "code_challenge_method": "S256",
+	}.with(pairs...).encode()
+	return "/authorize?" + query
 }
 
 // onPage returns the path of a page that carries an authorization request on.
