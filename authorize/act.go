@@ -37,6 +37,10 @@ func (s *Service) SignIn(ctx context.Context, r Request, browser Browser, seen s
 	return opened, done, err
 }
 
+// returnsWithin is how long a new browser session waits for the browser to come back with its secret. The browser never
+// does if the answer is lost, or if the answer to a sign-in in another tab at the same time replaces the cookie.
+const returnsWithin = time.Hour
+
 // open opens a browser session for an authenticated user. It replaces an older one of the same user in this browser, so
 // that a secret from before the sign-in is of no use (session fixation), and ends the session that the browser has no
 // room for: nobody could sign it out there.
@@ -61,7 +65,8 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 	}
 	secret := newSecret()
 	session.ID, session.SecretHash = identity.NewSessionID(), sha256.Sum256(secret)
-	session, err = s.browsers.Open(ctx, session, s.lifetimes, replaced)
+	lifetimes := identity.Lifetimes{Idle: min(s.lifetimes.Idle, returnsWithin), Absolute: s.lifetimes.Absolute}
+	session, err = s.browsers.Open(ctx, session, lifetimes, replaced)
 	if errors.Is(err, identity.ErrStale) {
 		return browser, seen, oauth.NewError(oauth.InvalidGrant,
 			"The user was disabled or changed during this sign-in. Sign in again.")

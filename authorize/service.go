@@ -75,6 +75,11 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 	if err != nil {
 		return Next{}, err
 	}
+	if decided.step == StepCode || decided.step == StepConsent {
+		if err := s.browsers.Touch(ctx, decided.user.ID, s.lifetimes.Idle); err != nil {
+			s.logger.WarnContext(ctx, "cannot extend a browser session", "error", err)
+		}
+	}
 	next := Next{Step: decided.step, User: decided.user, Now: now}
 	switch decided.step {
 	case StepCode:
@@ -85,9 +90,6 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 		}
 		if err != nil {
 			return Next{}, err
-		}
-		if err := s.browsers.Touch(ctx, decided.user.ID, s.lifetimes.Idle); err != nil {
-			s.logger.WarnContext(ctx, "cannot extend a browser session", "error", err)
 		}
 		next.Answer = r.answer(s.name, "code", code)
 	case StepError:

@@ -49,7 +49,7 @@ type BrowserSessions interface {
 	// is enabled and has the AuthEpoch of the sign-in.
 	Find(ctx context.Context, secretHashes ...[32]byte) ([]SignedIn, time.Time, error)
 	// Touch sets LastSeenAt to now, and IdleExpiresAt to now and idle, but for at most ExpiresAt. It does nothing if
-	// the session was seen less than a minute ago, or is not active.
+	// the session was touched less than a minute ago, or is not active.
 	Touch(ctx context.Context, id string, idle time.Duration) error
 	// End ends a browser session, which may have expired, and the sessions of clients that came from it: all of them,
 	// or those without the scope offline_access. It records one event. It returns false if the session had ended

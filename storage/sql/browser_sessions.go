@@ -127,7 +127,8 @@ const touchBrowserSession = `WITH clock AS (SELECT {clock} AS now)
 	UPDATE browser_sessions AS b SET last_seen_at = now, idle_expires_at =
 		CASE WHEN now + CAST(? AS BIGINT) < expires_at THEN now + CAST(? AS BIGINT) ELSE expires_at END
 	FROM clock, users u
-	WHERE b.id = ? AND u.id = b.user_id AND b.last_seen_at <= now - ` + seenInterval + ` AND ` + liveBrowserSession
+	WHERE b.id = ? AND u.id = b.user_id AND ` + liveBrowserSession + `
+		AND (b.last_seen_at <= now - ` + seenInterval + ` OR b.last_seen_at = b.auth_time)`
 
 // Touch implements identity.BrowserSessions.
 func (s *BrowserSessions) Touch(ctx context.Context, id string, idle time.Duration) error {

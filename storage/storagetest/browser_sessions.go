@@ -208,9 +208,18 @@ func touchBrowser(t *testing.T, f fixture, id string) {
 
 func browserIsSeen(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	opened := visit(t, f, user)
+	session := newBrowserSession(user)
+	opened, err := f.Browsers.Open(t.Context(), session, identity.Lifetimes{Idle: time.Hour,
+		Absolute: lifetimes().Absolute}, "")
+	require.NoError(t, err)
+	opened = plainBrowser(opened)
+	f.advance(time.Second)
 	touchBrowser(t, f, opened.ID)
-	require.Equal(t, opened, seenIn(t, f, opened)[0].BrowserSession, "it was seen less than a minute ago")
+	first := seenIn(t, f, opened)[0].BrowserSession
+	require.Equal(t, first.LastSeenAt.Add(lifetimes().Idle), first.IdleExpiresAt, "the browser has come back")
+	f.advance(time.Second)
+	touchBrowser(t, f, opened.ID)
+	require.Equal(t, first, seenIn(t, f, opened)[0].BrowserSession, "it was touched less than a minute ago")
 	f.advance(time.Minute)
 	before := f.now(t)
 	touchBrowser(t, f, opened.ID)
