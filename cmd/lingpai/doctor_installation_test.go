@@ -21,7 +21,7 @@ func TestDoctorReportsAMissingDatabaseAndCreatesNone(t *testing.T) {
 	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey)
 	findings := o.examined()
 	requireFinding(t, findings, "database", statusFault, "there is no database at lingpai.db", "lingpai migrate up")
-	for _, check := range []string{"migrations", "keys", "apps", "clients"} {
+	for _, check := range []string{"migrations", "keys", "apps", "clients", "notices"} {
 		require.Contains(t, findings, finding{Check: check, Status: statusSkipped,
 			Found: "not checked, since the database is not open", Advice: ""})
 	}
@@ -49,7 +49,7 @@ func TestDoctorReportsMissingMigrations(t *testing.T) {
 	f := found(t, findings, "it is at version ")
 	require.Equal(t, finding{Check: "migrations", Status: statusFault,
 		Found: f.Found, Advice: "lingpai migrate up"}, f)
-	for _, check := range []string{"keys", "apps", "clients"} {
+	for _, check := range []string{"keys", "apps", "clients", "notices"} {
 		require.Contains(t, findings, finding{Check: check, Status: statusSkipped,
 			Found: "not checked, since the database schema is not the one that this version needs", Advice: ""})
 	}

@@ -85,3 +85,30 @@ func (n *LogoutNotices) GiveUp(ctx context.Context, notice identity.LogoutNotice
 		return wrote(tx.Exec("DELETE FROM logout_notices WHERE session_id = ?", notice.SessionID))
 	})
 }
+
+// UndeliveredNotices counts what a client was not told in time.
+type UndeliveredNotices struct {
+	ClientID string
+	Waiting  int           // notices of sessions that ended long ago
+	Oldest   time.Duration // since the first of them ended
+	Tried    bool          // whether any of them was sent
+	GivenUp  int
+}
+
+// Undelivered returns the clients that do not know yet about sessions that ended longer than late ago, or whose notices
+// were given up within a period.
+func (n *LogoutNotices) Undelivered(ctx context.Context, late, period time.Duration) ([]UndeliveredNotices, error) {
+	now, err := n.db.Clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	since := now.Add(-period)
+	return scanAll[UndeliveredNotices](n.db.read.WithContext(ctx), `SELECT client_id, sum(waiting) AS waiting,
+			max(age) * 1000000 AS oldest, max(attempts) > 0 AS tried, CAST(sum(given_up) AS BIGINT) AS given_up FROM (
+		SELECT client_id, 1 AS waiting, CAST(? AS BIGINT) - ended_at AS age, attempts, 0 AS given_up
+			FROM logout_notices WHERE ended_at < ?
+		UNION ALL SELECT client_id, 0, 0, 0, count FROM events
+			WHERE id >= ? AND kind = ? AND coalesce(last_at, at) >= ?) AS n
+		GROUP BY client_id ORDER BY client_id`, now.UnixMilli(), now.Add(-late).UnixMilli(),
+		firstEventID(since.Add(-repeatWindow)), identity.EventNoticeUndelivered, since.UnixMilli())
+}

@@ -100,3 +100,49 @@ func TestLeasesOfNotices(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, identity.EventNoticeUndelivered, events[0].Kind)
 }
+
+// TestUndeliveredNotices are counted by client: those that wait for long, and those that were given up lately.
+func TestUndeliveredNotices(t *testing.T) {
+	t.Parallel()
+	postgresql, _ := openPostgreSQL(t)
+	for name, db := range map[string]*DB{"SQLite": openMigrated(t), "PostgreSQL": postgresql} {
+		t.Run(name, func(t *testing.T) {
+			undelivered := func() []UndeliveredNotices {
+				clients, err := db.LogoutNotices().Undelivered(t.Context(), time.Hour, 24*time.Hour)
+				require.NoError(t, err)
+				for n := range clients {
+					clients[n].Oldest = clients[n].Oldest.Truncate(time.Hour)
+				}
+				return clients
+			}
+			require.Empty(t, undelivered())
+			now, err := db.Clock(t.Context())
+			require.NoError(t, err)
+			wait := func(client string, ended time.Duration, attempts int) {
+				require.NoError(t, db.write.Exec("INSERT INTO logout_notices (session_id, user_id, client_id, "+
+					"ended_at, due_at, attempts) VALUES (?, 'user', ?, ?, ?, ?)", identity.NewSessionID(), client,
+					now.Add(-ended).UnixMilli(), now.UnixMilli(), attempts).Error)
+			}
+			wait("new", 30*time.Minute, 5)
+			wait("tried", 30*time.Minute, 5)
+			wait("tried", 90*time.Minute, 6)
+			wait("tried", 150*time.Minute, 7)
+			wait("untried", 61*time.Minute, 0)
+			for n := range 12 { // some are counted in one row
+				notice := identity.LogoutNotice{SessionID: fmt.Sprint("session ", n), UserID: "user", ClientID: "tried"}
+				require.NoError(t, db.LogoutNotices().GiveUp(t.Context(), notice, "the client answered 500"))
+			}
+			require.NoError(t, db.Events().Record(t.Context(), identity.Event{Kind: identity.EventSignInFailed,
+				ClientID: "new"}))
+			old, err := newEventID(now.Add(-25 * time.Hour))
+			require.NoError(t, err)
+			require.NoError(t, db.write.Exec("INSERT INTO events (id, at, kind, user_id, client_id, session_id, "+
+				"detail) VALUES (?, ?, ?, '', 'new', '', '')", old, now.Add(-25*time.Hour).UnixMilli(),
+				identity.EventNoticeUndelivered).Error)
+			require.Equal(t, []UndeliveredNotices{
+				{ClientID: "tried", Waiting: 2, Oldest: 2 * time.Hour, Tried: true, GivenUp: 12},
+				{ClientID: "untried", Waiting: 1, Oldest: time.Hour},
+			}, undelivered())
+		})
+	}
+}

@@ -85,6 +85,7 @@ func (d *doctor) checks() []check {
 		{"apps", []string{"master_key", "wechat.base_url", "wechat.timeout", "qq.base_url"}, needsMigrated,
 			d.checkApps},
 		{"clients", nil, needsMigrated, d.checkClients},
+		{"notices", nil, needsMigrated, func(ctx context.Context) { checkNotices(ctx, d.report, d.database) }},
 	}
 }
 
