@@ -85,7 +85,7 @@ func (s *Service) findClient(ctx context.Context, id string) (clients.Client, er
 	case err != nil:
 		return clients.Client{}, oauth.StoreFailed(err)
 	case client.Disabled():
-		return clients.Client{}, oauth.NewError(oauth.UnauthorizedClient, "The client is disabled.")
+		return clients.Client{}, oauth.NewError(oauth.InvalidClient, "The client is disabled.")
 	}
 	return client, nil
 }

@@ -175,7 +175,7 @@ func TestACodeDiesWithItsBrowserSession(t *testing.T) {
 	code := v.codeFor("alice", "shop")
 	require.NoError(t, w.database.Clients().Disable(t.Context(), "shop"))
 	requireError(t, w.redeem("shop", code), http.StatusUnauthorized, "invalid_client")
-	require.Equal(t, http.StatusBadRequest, v.open(v.request("shop")).status)
+	require.Equal(t, http.StatusUnauthorized, v.open(v.request("shop")).status)
 }
 
 // TestSessionFixation: a cookie from before the sign-in is of no use after it.
