@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPagesHaveTheirStyle: the files that a page refers to are at their paths.
-func TestPagesHaveTheirStyle(t *testing.T) {
+// TestPagesHaveTheirFiles: those that a page refers to are at their paths.
+func TestPagesHaveTheirFiles(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	page := w.get("/authorize", nil)
@@ -20,5 +20,8 @@ func TestPagesHaveTheirStyle(t *testing.T) {
 	require.Equal(t, http.StatusOK, style.status)
 	require.Equal(t, "text/css; charset=utf-8", style.header.Get("Content-Type"))
 	require.Contains(t, style.header.Get("Cache-Control"), "immutable")
+	icon := regexp.MustCompile(`rel="icon" href="([^"]+)"`).FindStringSubmatch(page.body)
+	require.NotNil(t, icon, "otherwise browsers request /favicon.ico")
+	require.Equal(t, "image/svg+xml", w.get(icon[1], nil).header.Get("Content-Type"))
 	require.Equal(t, http.StatusNotFound, w.get("/pages/x/server.go", nil).status)
 }
