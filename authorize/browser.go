@@ -58,8 +58,15 @@ func newSecret() []byte {
 	return secret
 }
 
-// SignedOut returns the browser without its sessions.
-func (b Browser) SignedOut() Browser { return Browser{own: b.own} }
+// Only returns the browser with the sessions of users, and no others.
+func (b Browser) Only(users []identity.SignedIn) Browser {
+	b.sessions = slices.DeleteFunc(slices.Clone(b.sessions), func(secret []byte) bool {
+		return !slices.ContainsFunc(users, func(user identity.SignedIn) bool {
+			return user.SecretHash == sha256.Sum256(secret)
+		})
+	})
+	return b
+}
 
 // hashes returns the hashes of the sessions' secrets.
 func (b Browser) hashes() [][sha256.Size]byte {

@@ -87,6 +87,7 @@ func TestLogoutWithAHint(t *testing.T) {
 		p := v.open(target)
 		require.Equal(t, http.StatusSeeOther, p.status, p.body)
 		require.Equal(t, webBye+"&state=s%26t", p.next())
+		require.NotEmpty(t, p.header.Get("Set-Cookie"), "Chromium forgets what the back button would show")
 		v.requireSignedOut()
 		w.requireEnded("shop", hint)
 		w.requireEnded("spa", sibling)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/authorize"
+	"github.com/lingpai/lingpai/identity"
 )
 
 // cookie is the one cookie of browsers.
@@ -41,4 +42,12 @@ func (c cookie) read(r *http.Request) authorize.Browser {
 func (c cookie) write(w http.ResponseWriter, browser authorize.Browser) {
 	http.SetCookie(w, &http.Cookie{Name: c.name, Value: browser.Cookie(), Path: "/", Secure: c.secure, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, MaxAge: int(c.life.Seconds())})
+}
+
+// keepOnly takes the sessions of all but some users out of a browser's cookie. They have ended already; but until a
+// cookie changes, Chromium's back button shows pages as they were, although they have Cache-Control: no-store.
+func (c cookie) keepOnly(w http.ResponseWriter, browser authorize.Browser, users []identity.SignedIn) {
+	if kept := browser.Only(users); kept.Cookie() != browser.Cookie() {
+		c.write(w, kept)
+	}
 }

@@ -31,9 +31,12 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	users, err := h.authorize.SignedIn(r.Context(), v.browser)
-	switch {
-	case err != nil:
+	if err != nil {
 		h.refuse(v, err)
+		return
+	}
+	h.cookie.keepOnly(w, v.browser, users)
+	switch {
 	case len(users) > 0 && !here: // they may be somebody else, or the request another site's (CSRF)
 		http.Redirect(w, r, h.signOutURL(logout), http.StatusSeeOther)
 	default:
@@ -73,9 +76,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 			h.refuse(v, err)
 			return
 		}
-		if v.browser.Known() {
-			h.cookie.write(w, v.browser.SignedOut())
-		}
+		h.cookie.keepOnly(w, v.browser, nil)
 		h.signedOut(v, logout)
 		return
 	}
