@@ -30,7 +30,7 @@ var inDocs = map[string]bool{
 const maxPicture = 60 << 10
 
 // testAccessible looks at all pages, light and dark and in both languages. axe-core finds no serious violation of WCAG
-// 2.1 AA on a phone, and nothing is wider than the screen there or on a desktop.
+// 2.1 AA on a phone, nothing is wider than the screen there or on a desktop, and the console stays empty.
 func testAccessible(t *testing.T, browser context.Context) {
 	modules, err := harness.NodeModules(t, harness.Path("test/browser/testdata"))
 	if err != nil {
@@ -39,7 +39,7 @@ func testAccessible(t *testing.T, browser context.Context) {
 	axe := harness.Text(t, filepath.Join(modules, "node_modules", "axe-core", "axe.min.js"))
 	site := newSite(t)
 	for _, look := range []look{phoneLight, phoneChinese, phoneDark, deskLight, deskDark} {
-		ctx := tab(t, browser)
+		ctx := harness.Tab(t, browser)
 		require.NoError(t, chromedp.Do(ctx, as(look)))
 		for _, sample := range pagestest.Samples("", "") {
 			at := sample.Name + "-" + look.name

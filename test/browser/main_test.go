@@ -3,12 +3,11 @@ package browser_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"regexp"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -23,9 +22,10 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// TestPages runs the tests of this package in one browser.
+// TestPages shows samples of all pages.
 func TestPages(t *testing.T) {
-	browser := start(t)
+	t.Parallel()
+	browser := harness.Chromium(t)
 	for name, test := range map[string]func(t *testing.T, browser context.Context){
 		"Accessible": testAccessible, "Keyboard": testKeyboard, "WithoutJavaScript": testWithoutJavaScript,
 		"LeadingOut": testLeadingOut,
@@ -35,37 +35,6 @@ func TestPages(t *testing.T) {
 			test(t, browser)
 		})
 	}
-}
-
-// slow is how long a test may use a tab on a busy machine.
-const slow = 2 * time.Minute
-
-// start starts a browser until the test ends.
-func start(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		harness.Skip(t, "chromium is not installed (Debian's packages: chromium, fonts-noto-cjk)")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
-		chromedp.NoSandbox, // it needs a user who is not root
-		chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(time.Minute))
-	allocator, endAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(endAllocator)
-	ctx, end := chromedp.NewContext(allocator)
-	t.Cleanup(end)
-	require.NoError(t, chromedp.Do(ctx))
-	return ctx
-}
-
-// tab opens another tab in a browser.
-func tab(t *testing.T, browser context.Context) context.Context {
-	t.Helper()
-	ctx, end := chromedp.NewContext(browser)
-	t.Cleanup(end)
-	ctx, cancel := context.WithTimeout(ctx, slow)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // site is a server of the samples, each at its name, and of their assets. Below /still/en/ and /still/zh-CN/ those that
@@ -110,6 +79,8 @@ func (s site) still(page pages.Page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		s.Render(answer, r, http.StatusOK, page)
+		maps.Copy(w.Header(), answer.Header())
+		w.Header().Del("Content-Length")
 		_, _ = w.Write(leading.ReplaceAll(answer.Body.Bytes(), nil))
 	}
 }
@@ -134,7 +105,7 @@ func (r requests) keep(w http.ResponseWriter, request *http.Request) {
 	_ = request.ParseForm()
 	r <- request
 	w.Header().Set("Content-Type", "text/html")
-	_, _ = io.WriteString(w, `<p id="arrived">arrived</p>`)
+	_, _ = io.WriteString(w, `<link rel="icon" href="data:,"><p id="arrived">arrived</p>`)
 }
 
 // next returns the next request, when a tab shows the answer.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/provider/pages"
+	"github.com/lingpai/lingpai/test/harness"
 )
 
 // withoutScripts turns JavaScript off.
@@ -30,7 +31,7 @@ const focused = `(e => getComputedStyle(e).outlineStyle === 'solid' && (e.id || 
 // testKeyboard: the tab key reaches everything in the order of the page, with a visible focus, and the enter key sends
 // the form.
 func testKeyboard(t *testing.T, browser context.Context) {
-	site, ctx := newSite(t), tab(t, browser)
+	site, ctx := newSite(t), harness.Tab(t, browser)
 	forms := make(requests, 9)
 	site.HandleFunc("POST /here", forms.keep)
 	for name, order := range map[string][]string{
@@ -58,7 +59,7 @@ func testKeyboard(t *testing.T, browser context.Context) {
 
 // testWithoutJavaScript: forms are sent, a page that leads on does, and the response to a client is posted by a button.
 func testWithoutJavaScript(t *testing.T, browser context.Context) {
-	site, ctx := newSite(t), tab(t, browser)
+	site, ctx := newSite(t), harness.Tab(t, browser)
 	forms, further, responses := make(requests, 9), make(requests, 9), make(requests, 9)
 	site.HandleFunc("POST /here", forms.keep)
 	site.HandleFunc("/authorize", further.keep)
@@ -84,7 +85,7 @@ func testWithoutJavaScript(t *testing.T, browser context.Context) {
 // testLeadingOut: after one of our forms, a browser reaches a client at another origin, by a redirect and by a form
 // that posts itself. The client learns the origin, and nothing of the URL.
 func testLeadingOut(t *testing.T, browser context.Context) {
-	site, ctx := newSite(t), tab(t, browser)
+	site, ctx := newSite(t), harness.Tab(t, browser)
 	responses := make(requests, 9)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/callback", responses.keep)

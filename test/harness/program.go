@@ -22,9 +22,11 @@ import (
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-// Main is TestMain of packages that run lingpai: it removes the program, and stops the servers that tests started.
+// Main is TestMain of packages that run lingpai: it removes the program, and stops the servers and the browser that
+// tests started.
 func Main(m *testing.M) {
 	status := dbtest.Tests{M: m}.Run()
+	endChromium()
 	if folder, err := programs(); err == nil {
 		_ = os.RemoveAll(folder)
 	}
