@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -104,4 +105,24 @@ func (d *Dev) SignInByCode(scope string) map[string]any {
 	require.NoError(d.t, json.NewDecoder(response.Body).Decode(&answer))
 	return d.Post("/token", "client_id", d.MiniProgram.ClientID, "grant_type", "wechat_code", "code", answer.Code,
 		"scope", scope)
+}
+
+// CreateUser creates another user with the password of the first.
+func (d *Dev) CreateUser(name string) {
+	d.t.Helper()
+	file := filepath.Join(d.t.TempDir(), "password")
+	require.NoError(d.t, os.WriteFile(file, []byte(d.User.Password), 0o600))
+	d.Run("users", "create", name, "--secret-file", file)
+}
+
+// CreateClient creates a client with the grants of web sites and more flags, and returns its secret.
+func (d *Dev) CreateClient(id string, flags ...string) string {
+	d.t.Helper()
+	var created struct {
+		Secret string `json:"client_secret"`
+	}
+	out := d.Run(append([]string{"clients", "create", id, "--output", "json", "--grant", "authorization_code",
+		"--grant", "refresh_token", "--scope", "openid", "--scope", "profile"}, flags...)...)
+	require.NoError(d.t, json.Unmarshal([]byte(out), &created), out)
+	return created.Secret
 }
