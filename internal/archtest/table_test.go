@@ -80,6 +80,7 @@ var table = []rule{
 	{"test/gateways", nil, pure},
 	{"test/migrate", nil, pure},
 	{"test/browser", nil, pure},
+	{"test/libraries", nil, pure},
 	{"deploy", nil, nil},
 	{"docs", nil, pure},
 }

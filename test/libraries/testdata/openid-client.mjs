@@ -1,0 +1,61 @@
+// A web site that signs its one user in with openid-client. Its arguments are the issuer, its client id and secret, and
+// its port.
+import http from 'node:http'
+import * as client from 'openid-client'
+
+const [issuer, id, secret, port] = process.argv.slice(2)
+const self = `http://localhost:${port}`
+const config = await client.discovery(new URL(issuer), id, secret, client.ClientSecretBasic(secret),
+  { execute: [client.allowInsecureRequests] })
+let request, tokens, user
+
+const pages = {
+  async '/sign-in'() {
+    request = { pkceCodeVerifier: client.randomPKCECodeVerifier(), expectedState: client.randomState(),
+      expectedNonce: client.randomNonce() }
+    return client.buildAuthorizationUrl(config, { redirect_uri: self + '/callback', scope: 'openid profile',
+      code_challenge: await client.calculatePKCECodeChallenge(request.pkceCodeVerifier),
+      code_challenge_method: 'S256', state: request.expectedState, nonce: request.expectedNonce })
+  },
+  async '/callback'(url) {
+    tokens = await client.authorizationCodeGrant(config, url, { ...request, idTokenExpected: true })
+    user = await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)
+    return '/'
+  },
+  async '/refresh'() {
+    const { id_token } = tokens
+    tokens = { id_token, ...await client.refreshTokenGrant(config, tokens.refresh_token) }
+    await requireActive(true)
+    return '/'
+  },
+  async '/sign-out'() {
+    await client.tokenRevocation(config, tokens.refresh_token)
+    await requireActive(false)
+    user = undefined
+    return client.buildEndSessionUrl(config, { id_token_hint: tokens.id_token, post_logout_redirect_uri: self + '/' })
+  },
+}
+
+async function requireActive(expected) {
+  const { active } = await client.tokenIntrospection(config, tokens.access_token)
+  if (active !== expected) throw new Error(`active is ${active}`)
+}
+
+const signedOut = '<a id="sign-in" href="/sign-in">Sign in</a>'
+const signedIn = () => `<p id="user">${user.preferred_username}</p><p id="token">${tokens.access_token}</p>
+  <a id="refresh" href="/refresh">Refresh</a> <a id="sign-out" href="/sign-out">Sign out</a>`
+
+http.createServer(async (incoming, answer) => {
+  const url = new URL(incoming.url, self)
+  try {
+    if (pages[url.pathname]) {
+      answer.writeHead(303, { Location: String(await pages[url.pathname](url)) }).end()
+    } else {
+      answer.setHeader('Content-Type', 'text/html; charset=utf-8')
+      answer.end('<link rel="icon" href="data:,">' + (user ? signedIn() : signedOut))
+    }
+  } catch (error) {
+    console.error(error)
+    answer.writeHead(500).end(String(error))
+  }
+}).listen(port, '127.0.0.1')
