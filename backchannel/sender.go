@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/tokens"
@@ -137,7 +138,7 @@ func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNot
 	}
 	response, err := via.Do(request)
 	if err != nil {
-		return false, withoutURL(err)
+		return false, describe(err)
 	}
 	defer response.Body.Close()
 	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
@@ -148,10 +149,17 @@ func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNot
 	return response.StatusCode == http.StatusBadRequest, fmt.Errorf("the client answered %d", response.StatusCode)
 }
 
-// withoutURL returns an error without the URL, whose query may hold a secret of the client.
-func withoutURL(err error) error {
+// describe returns a failure as it is logged: without the URL, whose query may hold a secret of the client, and short
+// and printable, since the client's server chooses a part of it, such as the names in its certificate.
+func describe(err error) error {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
-		return failed.Err
+		err = failed.Err
 	}
-	return err
+	printable := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, err.Error())
+	return fmt.Errorf("%.200s", printable)
 }

@@ -1,9 +1,18 @@
 package provider_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
+	"log"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -160,4 +169,43 @@ func TestMetadataOfLogout(t *testing.T) {
 	require.Equal(t, true, members["backchannel_logout_session_supported"])
 	require.NotContains(t, members, "frontchannel_logout_supported")
 	require.NotContains(t, members, "check_session_iframe")
+}
+
+// TestFailuresThatNameWhatAClientSent are given up as any other, and what the audit log keeps of them is short and can
+// be stored: the certificate of a client's server may contain any name.
+func TestFailuresThatNameWhatAClientSent(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	certificate, err := tls.X509KeyPair(certificateFor(t, "a\x00b", strings.Repeat("c", 5000)))
+	require.NoError(t, err)
+	shop := httptest.NewUnstartedServer(http.NotFoundHandler())
+	shop.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	shop.Config.ErrorLog = log.New(io.Discard, "", 0)
+	shop.StartTLS()
+	t.Cleanup(shop.Close)
+	w.notify("shop", strings.Replace(shop.URL, "127.0.0.1", "localhost", 1))
+	v := w.visitor()
+	v.tokens("alice", "shop")
+	v.submit(v.open("/sign-out"))
+	w.clock.Move(25 * time.Hour)
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	events, err := w.database.Events().List(t.Context(), identity.EventsOf{}, 1)
+	require.NoError(t, err)
+	require.Equal(t, identity.EventNoticeUndelivered, events[0].Kind)
+	require.Contains(t, events[0].Detail, "certificate")
+	require.Less(t, len(events[0].Detail), 300)
+}
+
+// certificateFor returns a certificate for names, and its key, as PEM.
+func certificateFor(t *testing.T, names ...string) (certificate, key []byte) {
+	t.Helper()
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err = x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	require.NoError(t, err)
+	key, err = x509.MarshalPKCS8PrivateKey(signer)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
 }
