@@ -11,8 +11,10 @@ import (
 	"time"
 )
 
-// timeout limits a request, from the search for its address to the end of the answer.
-const timeout = 5 * time.Second
+const (
+	timeout   = 5 * time.Second // limits a request, from the search for its address to the end of the answer
+	maxHeader = 64 << 10        // bytes of an answer; the default is 10 MiB, and there may be many answers at a time
+)
 
 // notPublic are networks with global unicast addresses that are not on the Internet, or lead elsewhere (RFC 6890).
 var notPublic = []netip.Prefix{
@@ -45,8 +47,9 @@ func newClient(allowed func(netip.Addr) bool) *http.Client {
 		return nil
 	}}
 	return &http.Client{
-		Timeout:       timeout,
-		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},
+		Timeout: timeout,
+		Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true,
+			MaxResponseHeaderBytes: maxHeader},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

@@ -2,7 +2,9 @@ package backchannel
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,4 +42,20 @@ func TestNamesThatResolveToThisMachine(t *testing.T) {
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "connection refused", "nothing was sent")
 	}
+}
+
+// TestLongHeaders: a client's server cannot fill the memory.
+func TestLongHeaders(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Long", strings.Repeat("x", 1<<20))
+	}))
+	t.Cleanup(server.Close)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, nil)
+	require.NoError(t, err)
+	response, err := newClient(netip.Addr.IsLoopback).Do(request)
+	if err == nil {
+		response.Body.Close()
+	}
+	require.ErrorContains(t, err, "headers")
 }

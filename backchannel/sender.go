@@ -123,8 +123,6 @@ func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNot
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, uri,
 		strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
 	if err != nil {
