@@ -100,7 +100,7 @@ func (s *BrowserSessions) Find(ctx context.Context, secretHashes ...[32]byte) ([
 				signedIn := identity.SignedIn{BrowserSession: session.session(), User: user.user()}
 				found[signedIn.SecretHash] = signedIn
 			}
-			return rows.Err()
+			return nil
 		}, values[:]...)
 		if err != nil {
 			return nil, time.Time{}, err
@@ -206,18 +206,18 @@ func (s *BrowserSessions) Prune(ctx context.Context, keep time.Duration, batch i
 }
 
 // endBrowserSessions ends browser sessions that meet a condition, and returns how many. Their clients are notified,
-// unless another browser session takes their place. The caller ends the sessions
-// that came from them afterwards, since openSession locks the browser session until it is done.
+// unless another browser session takes their place. The caller ends the sessions that came from them afterwards, since
+// openSession locks the browser session until it is done.
 func endBrowserSessions(tx *gorm.DB, now time.Time, reason, where string, values ...any) (int64, error) {
 	if err := storable(reason); err != nil {
 		return 0, err
 	}
+	ended := append([]any{now.UnixMilli(), reason}, values...)
 	result := tx.Exec("UPDATE browser_sessions SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL AND "+where,
-		append([]any{now.UnixMilli(), reason}, values...)...)
+		ended...)
 	if err := wrote(result); err != nil || result.RowsAffected == 0 || reason == identity.EndedByRenewal {
 		return result.RowsAffected, err
 	}
-	ended := append([]any{now.UnixMilli(), reason}, values...)
 	return result.RowsAffected, addNotices(tx, now, "(user_id, browser_session_id) IN (SELECT user_id, id FROM "+
 		"browser_sessions WHERE ended_at = ? AND end_reason = ? AND "+where+")", ended...)
 }

@@ -40,13 +40,7 @@ func (s *statement) withClock(values []any) []any {
 // row scans the first row into targets, or returns identity.ErrNotFound if there is none and identity.ErrExists if an
 // INSERT violates a key. It reads all rows, since SQLite commits at their end.
 func (s *statement) row(ctx context.Context, targets []any, values ...any) error {
-	values = s.withClock(values)
-	return s.run(ctx, func(ctx context.Context, on executor) error {
-		rows, err := on.query(ctx, values)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
+	return s.rows(ctx, func(rows *sql.Rows) error {
 		if !rows.Next() {
 			return cmp.Or(rows.Err(), identity.ErrNotFound)
 		}
@@ -56,11 +50,11 @@ func (s *statement) row(ctx context.Context, targets []any, values ...any) error
 		for rows.Next() {
 			continue
 		}
-		return rows.Err()
-	})
+		return nil
+	}, values...)
 }
 
-// rows calls read with all rows, again if the statement is repeated.
+// rows calls read, which reads the rows to the end, and again if the statement is repeated.
 func (s *statement) rows(ctx context.Context, read func(*sql.Rows) error, values ...any) error {
 	values = s.withClock(values)
 	return s.run(ctx, func(ctx context.Context, on executor) error {
@@ -69,10 +63,7 @@ func (s *statement) rows(ctx context.Context, read func(*sql.Rows) error, values
 			return err
 		}
 		defer rows.Close()
-		if err := read(rows); err != nil {
-			return err
-		}
-		return rows.Err()
+		return cmp.Or(read(rows), rows.Err())
 	})
 }
 
