@@ -42,21 +42,14 @@ type ExportedAccount struct {
 	LinkedAt time.Time `json:"linked_at"`
 }
 
-// ExportedSession is an active session.
+// ExportedSession is an active session at a client.
 type ExportedSession struct {
-	ID         string    `json:"id"`
-	ClientID   string    `json:"client_id"`
-	Scope      string    `json:"scope,omitempty"`
-	Method     string    `json:"method"`
-	Device     string    `json:"device,omitempty"`
-	Platform   string    `json:"platform,omitempty"` // of the account that signed in
-	App        string    `json:"app,omitempty"`      // of the account that signed in
-	SignedInAt time.Time `json:"signed_in_at"`
-	LastSeenAt time.Time `json:"last_seen_at"`
-	ExpiresAt  time.Time `json:"expires_at"`
+	ExportedBrowser
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope,omitempty"`
 }
 
-// ExportedBrowser is an active session in a browser.
+// ExportedBrowser is an active session in a browser, or what a session at a client has in common with it.
 type ExportedBrowser struct {
 	ID         string    `json:"id"`
 	Method     string    `json:"method"`
@@ -131,11 +124,10 @@ func newExport(now time.Time, user identity.User, h held) Export {
 }
 
 func exportSession(s identity.Session) ExportedSession {
-	return ExportedSession{
-		ID: s.ID, ClientID: s.ClientID, Scope: s.Scope, Method: s.Method, Device: s.Device,
-		Platform: s.Account.Platform, App: s.Account.App,
+	return ExportedSession{ClientID: s.ClientID, Scope: s.Scope, ExportedBrowser: ExportedBrowser{
+		ID: s.ID, Method: s.Method, Device: s.Device, Platform: s.Account.Platform, App: s.Account.App,
 		SignedInAt: s.AuthTime.UTC(), LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
-	}
+	}}
 }
 
 // addBrowsers adds what concerns sign-ins in a browser.
