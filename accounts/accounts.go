@@ -76,8 +76,7 @@ func New(c Config) *Accounts {
 	return &Accounts{
 		users: c.Users, links: c.Accounts, deletions: c.Deletions, profiles: c.Profiles, sessions: c.Sessions,
 		browsers: c.Browsers, consents: c.Consents, events: c.Events, limiter: c.Limiter, hasher: c.Hasher,
-		prover: c.Prover,
-		grace:  c.Grace, now: c.Now, logger: c.Logger,
+		prover: c.Prover, grace: c.Grace, now: c.Now, logger: c.Logger,
 	}
 }
 

@@ -27,7 +27,7 @@ func (a *Accounts) ListConsents(ctx context.Context, c Caller) ([]ConsentInfo, e
 	infos := make([]ConsentInfo, len(consents))
 	for n, consent := range consents {
 		infos[n] = ConsentInfo{ClientID: consent.ClientID, Resource: consent.Resource,
-			Scopes: append([]string{}, consent.Scopes...), Granted: day(consent.GrantedAt)}
+			Scopes: consent.Scopes, Granted: day(consent.GrantedAt)}
 	}
 	return infos, nil
 }

@@ -55,5 +55,5 @@ type ConsentView struct {
 
 // ViewConsent returns the view of a consent.
 func ViewConsent(c identity.Consent) ConsentView {
-	return ConsentView{c.ClientID, c.Resource, append([]string{}, c.Scopes...), c.Terms, instant(c.GrantedAt)}
+	return ConsentView{c.ClientID, c.Resource, c.Scopes, c.Terms, instant(c.GrantedAt)}
 }

@@ -18,14 +18,11 @@ const (
 	sealedSpace = secretIDSize + saltSize + 16
 )
 
-// SealedSize returns the size of a sealed value whose plaintext has n bytes.
-func SealedSize(n int) int { return n + sealedSpace }
-
 // Seal encrypts a value that clients or browsers keep, for one purpose and one context, both of which are needed to
 // open it. It returns false if there is no refresh secret.
 func (s *Set) Seal(purpose string, context, plaintext []byte) ([]byte, bool) {
 	id := s.SecretID()
-	sealed := make([]byte, secretIDSize+saltSize, SealedSize(len(plaintext)))
+	sealed := make([]byte, secretIDSize+saltSize, len(plaintext)+sealedSpace)
 	copy(sealed, id[:])
 	rand.Read(sealed[secretIDSize:]) // never returns an error (crypto/rand)
 	sealer, ok := s.valueSealer(purpose, sealed)

@@ -13,7 +13,7 @@ func TestSealedValuesOpen(t *testing.T) {
 	for _, plaintext := range []string{"", "a", string(bytes.Repeat([]byte{7}, 2000))} {
 		sealed, ok := set.Seal("code", []byte("client"), []byte(plaintext))
 		require.True(t, ok)
-		require.Len(t, sealed, SealedSize(len(plaintext)))
+		require.Len(t, sealed, len(plaintext)+sealedSpace)
 		opened, err := set.Unseal("code", []byte("client"), sealed)
 		require.NoError(t, err)
 		require.Equal(t, plaintext, string(opened))

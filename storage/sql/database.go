@@ -162,9 +162,6 @@ func translated(pool *gorm.DB, err error) error {
 	return err
 }
 
-// ErrReadOnly means that the database cannot be written. An error that wraps it says why.
-var ErrReadOnly = errors.New("read-only")
-
 // settings returns gorm's configuration: single statements run without an explicit transaction, and values never
 // reach a log.
 //

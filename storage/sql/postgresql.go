@@ -93,15 +93,18 @@ const (
 		"or lower database.connections (LINGPAI_DATABASE_CONNECTIONS) of each process"
 )
 
+// errReadOnly means that the database cannot be written. An error that wraps it says why.
+var errReadOnly = errors.New("read-only")
+
 // explainPostgreSQL is Explain for errors of PostgreSQL.
 func explainPostgreSQL(err error) (found, advice string) {
 	failure, _ := errors.AsType[*pgconn.PgError](err)
 	switch {
-	case errors.Is(err, ErrReadOnly):
+	case errors.Is(err, errReadOnly):
 		return err.Error(), readOnlyAdvice
 	case errors.Is(err, pgconn.ErrReadOnlyConnection), errors.Is(err, pgconn.ErrStandbyConnection),
 		failure != nil && failure.Code == readOnlyTransaction:
-		return ErrReadOnly.Error() + ": PostgreSQL accepts no writes", readOnlyAdvice
+		return errReadOnly.Error() + ": PostgreSQL accepts no writes", readOnlyAdvice
 	case failure != nil && failure.Code == tooManyConnections:
 		return "PostgreSQL accepts no more connections", connectionsAdvice
 	}
@@ -164,7 +167,7 @@ func (p *primary) renew() {
 	}
 }
 
-// check returns an ErrReadOnly if the server rejects writes. It also renews the connections, since nobody else does
+// check returns an errReadOnly if the server rejects writes. It also renews the connections, since nobody else does
 // while nothing is written.
 func (p *primary) check(ctx context.Context) error {
 	var reason string
@@ -175,7 +178,7 @@ func (p *primary) check(ctx context.Context) error {
 		return err
 	}
 	p.renew()
-	return fmt.Errorf("%w: %s", ErrReadOnly, reason)
+	return fmt.Errorf("%w: %s", errReadOnly, reason)
 }
 
 // pace lets something happen once in a period.

@@ -90,7 +90,7 @@ func TestIdleConnectionsToADemotedPrimaryAreReplaced(t *testing.T) {
 	db := openURL(t, database, 0)
 	onEveryConnection(t, db, "SELECT 1")
 	address.lead(primary.Addr())
-	require.ErrorIs(t, db.CheckWritable(t.Context()), ErrReadOnly)
+	require.ErrorIs(t, db.CheckWritable(t.Context()), errReadOnly)
 	onEveryConnection(t, db, "CREATE TABLE IF NOT EXISTS written (id text)")
 }
 
