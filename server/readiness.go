@@ -31,8 +31,8 @@ type readiness struct {
 	settings   settings.Settings
 	signer     backend
 	now        func() time.Time
-	database   *keptCheck
-	noted      []*keptCheck
+	database   *cachedCheck
+	noted      []*cachedCheck
 	clockAhead atomic.Pointer[time.Duration] // of the database's; nil: unknown
 }
 
@@ -40,9 +40,9 @@ type readiness struct {
 func newReadiness(c Config) *readiness {
 	r := &readiness{settings: c.Settings, signer: c.Keys, now: c.Now}
 	lines := bounds.NewSampler(checkLog)
-	check := func(name string, every time.Duration, look func(context.Context) error,
-		note func(error) string) *keptCheck {
-		return &keptCheck{name: name, every: every, look: look, note: note, logger: c.Logger, lines: lines}
+	check := func(name string, every time.Duration, probe func(context.Context) error,
+		note func(error) string) *cachedCheck {
+		return &cachedCheck{name: name, every: every, probe: probe, note: note, logger: c.Logger, lines: lines}
 	}
 	keepDatabase := keepAnswer
 	if c.Settings.DatabaseFile() != "" {
@@ -70,7 +70,7 @@ func newReadiness(c Config) *readiness {
 
 // checks makes all checks at the same time. A check that gives no result before the context ends has failed.
 func (r *readiness) checks(ctx context.Context) []provider.ReadyCheck {
-	kept := append([]*keptCheck{r.database}, r.noted...)
+	kept := append([]*cachedCheck{r.database}, r.noted...)
 	started := make([]<-chan struct{}, len(kept))
 	for n, check := range kept {
 		started[n] = check.start()

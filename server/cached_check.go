@@ -19,13 +19,13 @@ const (
 
 var errNoAnswer = errors.New("no answer in time")
 
-// keptCheck is a readiness check whose result is kept for a while, so that it costs the same however many ask. At most
-// one look is in progress.
-type keptCheck struct {
+// cachedCheck is a readiness check whose result is kept for a while, so that it costs the same however many ask. At
+// most one probe runs at a time.
+type cachedCheck struct {
 	name     string
 	required bool          // whether the server is not ready if it fails
 	every    time.Duration // how long a success is kept
-	look     func(context.Context) error
+	probe    func(context.Context) error
 	note     func(error) string // for callers, so without secrets
 	logger   *slog.Logger
 	lines    *bounds.Sampler
@@ -33,34 +33,35 @@ type keptCheck struct {
 	mutex   sync.Mutex
 	failure error
 	until   time.Time     // the end of the result
-	looking chan struct{} // closed at the end of the look in progress; nil: none
+	running chan struct{} // closed at the end of the probe; nil: none runs
 }
 
-// start looks unless the last result is recent enough. It returns a channel that is closed when there is a result.
-func (c *keptCheck) start() <-chan struct{} {
+// start starts a probe unless the last result is recent enough. It returns a channel that is closed when there is a
+// result.
+func (c *cachedCheck) start() <-chan struct{} {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if c.looking != nil {
-		return c.looking
+	if c.running != nil {
+		return c.running
 	}
 	done := make(chan struct{})
 	if time.Now().Before(c.until) {
 		close(done)
 		return done
 	}
-	c.looking = done
-	go c.lookOnce(done)
+	c.running = done
+	go c.run(done)
 	return done
 }
 
-// lookOnce does not use a caller's context, since others wait for the same result.
-func (c *keptCheck) lookOnce(done chan struct{}) {
+// run does not use a caller's context, since others wait for the same result.
+func (c *cachedCheck) run(done chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	defer cancel()
-	err := c.look(ctx)
+	err := c.probe(ctx)
 	c.mutex.Lock()
 	before := c.failure
-	c.failure, c.until, c.looking = err, time.Now().Add(c.every), nil
+	c.failure, c.until, c.running = err, time.Now().Add(c.every), nil
 	if err != nil {
 		c.until = time.Now().Add(min(c.every, checkAgain))
 	}
@@ -69,7 +70,7 @@ func (c *keptCheck) lookOnce(done chan struct{}) {
 	close(done)
 }
 
-func (c *keptCheck) log(before, err error) {
+func (c *cachedCheck) log(before, err error) {
 	if err == nil && before != nil {
 		c.logger.Info("a readiness check passes again", "check", c.name)
 	}
@@ -82,8 +83,8 @@ func (c *keptCheck) log(before, err error) {
 	}
 }
 
-// result waits for the end of a look that start returned, or of the caller's context.
-func (c *keptCheck) result(ctx context.Context, done <-chan struct{}) provider.ReadyCheck {
+// result waits for the end of a probe that start returned, or of the caller's context.
+func (c *cachedCheck) result(ctx context.Context, done <-chan struct{}) provider.ReadyCheck {
 	failure := errNoAnswer
 	select {
 	case <-done:

@@ -16,17 +16,17 @@ import (
 	"github.com/lingpai/lingpai/provider/bounds"
 )
 
-func keptFor(every time.Duration, look func(context.Context) error, log *strings.Builder) *keptCheck {
-	return &keptCheck{name: "disk", every: every, look: look, note: error.Error,
+func cachedFor(every time.Duration, probe func(context.Context) error, log *strings.Builder) *cachedCheck {
+	return &cachedCheck{name: "disk", every: every, probe: probe, note: error.Error,
 		logger: slog.New(slog.NewTextHandler(log, nil)), lines: bounds.NewSampler(time.Hour)}
 }
 
-// TestManyAskersCostOneLook, also while it takes long.
-func TestManyAskersCostOneLook(t *testing.T) {
-	var looks atomic.Int64
+// TestManyAskersCostOneProbe, also while it takes long.
+func TestManyAskersCostOneProbe(t *testing.T) {
+	var probes atomic.Int64
 	finish := make(chan struct{})
-	check := keptFor(time.Hour, func(context.Context) error {
-		looks.Add(1)
+	check := cachedFor(time.Hour, func(context.Context) error {
+		probes.Add(1)
 		<-finish
 		return nil
 	}, &strings.Builder{})
@@ -38,19 +38,19 @@ func TestManyAskersCostOneLook(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return looks.Load() == 1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return probes.Load() == 1 }, 30*time.Second, time.Millisecond)
 	close(finish)
 	askers.Wait()
 	require.True(t, check.result(t.Context(), check.start()).OK)
-	require.EqualValues(t, 1, looks.Load())
+	require.EqualValues(t, 1, probes.Load())
 }
 
 // TestACheckThatHangsIsAnswered when its caller's time is over, and hangs only once.
 func TestACheckThatHangsIsAnswered(t *testing.T) {
-	var looks atomic.Int64
+	var probes atomic.Int64
 	finish := make(chan struct{})
-	check := keptFor(time.Hour, func(context.Context) error { // ignores its context, as a read of a dead disk does
-		looks.Add(1)
+	check := cachedFor(time.Hour, func(context.Context) error { // ignores its context, as a read of a dead disk does
+		probes.Add(1)
 		<-finish
 		return nil
 	}, &strings.Builder{})
@@ -64,12 +64,12 @@ func TestACheckThatHangsIsAnswered(t *testing.T) {
 	require.False(t, check.result(over, check.start()).OK)
 	close(finish)
 	require.True(t, check.result(t.Context(), check.start()).OK)
-	require.EqualValues(t, 1, looks.Load())
+	require.EqualValues(t, 1, probes.Load())
 }
 
-// TestTheCallerDoesNotEndALook that others wait for.
-func TestTheCallerDoesNotEndALook(t *testing.T) {
-	check := keptFor(time.Hour, func(ctx context.Context) error { return ctx.Err() }, &strings.Builder{})
+// TestTheCallerDoesNotEndAProbe that others wait for.
+func TestTheCallerDoesNotEndAProbe(t *testing.T) {
+	check := cachedFor(time.Hour, func(ctx context.Context) error { return ctx.Err() }, &strings.Builder{})
 	over, stop := context.WithCancel(t.Context())
 	stop()
 	started := check.start()
@@ -81,15 +81,15 @@ func TestTheCallerDoesNotEndALook(t *testing.T) {
 func TestAFailureIsLoggedOnceAndItsEndToo(t *testing.T) {
 	var log strings.Builder
 	failure := errors.New("full; free space")
-	check := keptFor(0, func(context.Context) error { return failure }, &log)
-	look := func() { check.lookOnce(make(chan struct{})) }
-	look()
-	look()
+	check := cachedFor(0, func(context.Context) error { return failure }, &log)
+	run := func() { check.run(make(chan struct{})) }
+	run()
+	run()
 	require.Equal(t, 1, strings.Count(log.String(), "a readiness check fails"))
 	require.Contains(t, log.String(), "full; free space")
 	failure = nil
-	look()
-	look()
+	run()
+	run()
 	require.Equal(t, 1, strings.Count(log.String(), "a readiness check passes again"))
 }
 
