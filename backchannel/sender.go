@@ -20,7 +20,7 @@ import (
 
 const (
 	batch     = 64              // notices that are sent at the same time
-	interval  = 2 * time.Second // between two looks for notices
+	interval  = 2 * time.Second // between two polls of the store
 	giveUp    = 24 * time.Hour  // after the end of the session
 	maxAnswer = 4 << 10         // bytes that are read of an answer
 )

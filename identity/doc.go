@@ -1,5 +1,5 @@
-// Package identity defines the core types of the server (user, account at a platform, app, client, session), and a
-// store interface for each.
+// Package identity defines the core types of the server (user, account at a platform, app, client, session, browser
+// session, consent), and a store interface for each.
 //
 // It contains the rules that follow from one type alone, such as the form of an identifier or the comparison of user
 // names. It does not depend on a technology: no SQL, no HTTP, no JWT. Stores implement its interfaces, and all other
