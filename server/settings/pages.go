@@ -2,7 +2,6 @@ package settings
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -16,8 +15,6 @@ import (
 
 // pageSettings are the settings of the pages that people see in a browser.
 func pageSettings() []setting {
-	const colors = "separated by commas, such as accent=#%s: background, surface, text, muted, line, accent, " +
-		"accent-text and error, each #rrggbb; text must have a contrast of 4.5 to what it is on, and lines one of 3"
 	return []setting{
 		{key: "pages.name", usage: "name of the service on its pages, up to 40 characters without @; empty: the " +
 			"host of server.issuer", parse: parsePagesName},
@@ -28,9 +25,10 @@ func pageSettings() []setting {
 			"empty: pages show their names", parse: parseScopes},
 		{key: "pages.language", fallback: pages.Languages()[0],
 			usage: "zh-CN or en: the language of pages for browsers that ask for neither", parse: parseLanguage},
-		{key: "pages.colors", usage: "colors of the pages that differ from the default, " +
-			fmt.Sprintf(colors, "0d6b4f"), parse: parseColors(pages.LightColors,
-			func(c *Settings) *pages.Colors { return &c.Pages.Light })},
+		{key: "pages.colors", usage: "colors of the pages that differ from the default, separated by commas, such as " +
+			"accent=#0d6b4f: background, surface, text, muted, line, accent, accent-text and error, each #rrggbb; " +
+			"text must have a contrast of 4.5 to what it is on, and lines one of 3",
+			parse: parseColors(pages.LightColors, func(c *Settings) *pages.Colors { return &c.Pages.Light })},
 		{key: "pages.dark_colors", usage: "the same for browsers that prefer dark pages",
 			parse: parseColors(pages.DarkColors, func(c *Settings) *pages.Colors { return &c.Pages.Dark })},
 		{key: "pages.terms_url", usage: "https URL of the terms of service; empty: no link",
