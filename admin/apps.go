@@ -99,7 +99,7 @@ func (a *Apps) Update(ctx context.Context, actor identity.Actor, app identity.Ap
 
 // checkClients returns RefusedError if a client that may have an app as it is may not have it as it would be.
 func (a *Apps) checkClients(ctx context.Context, app identity.App) error {
-	users, err := a.clientsOf(ctx, app.ID)
+	having, err := a.clientsOf(ctx, app.ID)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (a *Apps) checkClients(ctx context.Context, app identity.App) error {
 			after[n] = app
 		}
 	}
-	for _, client := range users {
+	for _, client := range having {
 		err := clients.Check(client, after)
 		if err != nil && fmt.Sprint(err) != fmt.Sprint(clients.Check(client, before)) {
 			return refused(err, "%s is an app of %s: %v", app.ID, client.ID, err)
@@ -139,12 +139,12 @@ func (a *Apps) Remove(ctx context.Context, actor identity.Actor, id string, forc
 		return nil, err
 	}
 	ctx = identity.WithActor(ctx, actor)
-	users, err := a.clientsOf(ctx, id)
+	having, err := a.clientsOf(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(users))
-	for n, client := range users {
+	names := make([]string, len(having))
+	for n, client := range having {
 		names[n] = client.ID
 	}
 	if len(names) > 0 && !force {
