@@ -113,14 +113,14 @@ func explainPostgreSQL(err error) (found, advice string) {
 
 // primary follows the server that accepts writes, which is another one after a failover.
 type primary struct {
-	db               *DB
-	generation       atomic.Int64 // of the connections: older ones are closed instead of being used again
-	renewed, advised pace
+	db              *DB
+	generation      atomic.Int64 // of the connections: older ones are closed instead of being used again
+	renewed, logged throttle
 }
 
 const (
-	renewPeriod  = time.Second      // so that a server that stays read-only is not flooded with new connections
-	advisePeriod = 10 * time.Second // between lines in the log
+	renewPeriod = time.Second      // so that a server that stays read-only is not flooded with new connections
+	logPeriod   = 10 * time.Second // between lines in the log
 )
 
 // generationKey is the name of a connection's generation among its custom data.
@@ -154,7 +154,7 @@ func (p *primary) observe(failure *pgconn.PgError) {
 	if failure.Code == readOnlyTransaction {
 		p.renew()
 	}
-	if found, advice := explainPostgreSQL(failure); found != "" && p.advised.next(advisePeriod) {
+	if found, advice := explainPostgreSQL(failure); found != "" && p.logged.allow(logPeriod) {
 		p.db.logger.Error(found, "error", failure.Error(), "to_do", advice)
 	}
 }
@@ -162,7 +162,7 @@ func (p *primary) observe(failure *pgconn.PgError) {
 // renew lets new connections replace all existing ones. Those to a server that became read-only would last, although
 // its name or address may lead to another one since.
 func (p *primary) renew() {
-	if p.renewed.next(renewPeriod) {
+	if p.renewed.allow(renewPeriod) {
 		p.generation.Add(1)
 	}
 }
@@ -181,13 +181,13 @@ func (p *primary) check(ctx context.Context) error {
 	return fmt.Errorf("%w: %s", errReadOnly, reason)
 }
 
-// pace lets something happen once in a period.
-type pace struct{ last atomic.Int64 }
+// throttle lets something happen once in a period.
+type throttle struct{ last atomic.Int64 }
 
-// next reports whether the last time that it returned true was at least a period ago.
-func (p *pace) next(period time.Duration) bool {
-	now, last := time.Now().UnixNano(), p.last.Load()
-	return now-last >= int64(period) && p.last.CompareAndSwap(last, now)
+// allow reports whether the last time that it returned true was at least a period ago.
+func (t *throttle) allow(period time.Duration) bool {
+	now, last := time.Now().UnixNano(), t.last.Load()
+	return now-last >= int64(period) && t.last.CompareAndSwap(last, now)
 }
 
 // timeoutPool limits the duration of gorm's single statements, and retries those that the database rolled back.
