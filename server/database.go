@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"github.com/lingpai/lingpai/keys"
@@ -87,9 +88,9 @@ func OpenMigratedDatabase(ctx context.Context, s settings.Settings) (*sql.DB, er
 	return database, nil
 }
 
-// openToServe is OpenMigratedDatabase, but looks for a pooler beside the rest of the start. The channel gets the
-// result.
-func openToServe(ctx context.Context, s settings.Settings) (*sql.DB, <-chan error, error) {
+// openToServe is OpenMigratedDatabase, but logs errors of the database, and looks for a pooler beside the rest of the
+// start. The channel gets the result.
+func openToServe(ctx context.Context, s settings.Settings, logger *slog.Logger) (*sql.DB, <-chan error, error) {
 	if err := exists(s); err != nil {
 		return nil, nil, err
 	}
@@ -97,6 +98,7 @@ func openToServe(ctx context.Context, s settings.Settings) (*sql.DB, <-chan erro
 	if err != nil {
 		return nil, nil, advised(s, err)
 	}
+	database.LogTo(logger)
 	pooler := make(chan error, 1)
 	go func() { pooler <- advised(s, sql.CheckPooler(ctx, database)) }()
 	if err := database.Schema().Check(ctx); err != nil {

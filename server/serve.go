@@ -26,12 +26,11 @@ const withoutRedis = "passwords, registrations, phone numbers and calls that nee
 // the start.
 func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, version string) error {
 	warn(s, logger)
-	database, pooler, err := openToServe(ctx, s)
+	database, pooler, err := openToServe(ctx, s, logger)
 	if err != nil {
 		return err
 	}
 	defer database.Close()
-	database.LogTo(logger)
 	volatile, err := OpenVolatile(s)
 	if err != nil {
 		return err
