@@ -7,14 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/outbound"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -40,15 +39,13 @@ type Config struct {
 
 // Sender sends notices. Any number of servers may send those of one store.
 type Sender struct {
-	config          Config
-	loopback        bool // of the issuer
-	toPublic, local *http.Client
+	config   Config
+	outbound *outbound.Client
 }
 
 // New returns a Sender.
 func New(c Config) *Sender {
-	return &Sender{config: c, loopback: onLoopback(c.Issuer), toPublic: newClient(public),
-		local: newClient(netip.Addr.IsLoopback)}
+	return &Sender{config: c, outbound: outbound.New(c.Issuer)}
 }
 
 // Run sends notices until the context ends.
@@ -129,14 +126,9 @@ func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNot
 		return true, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("User-Agent", "lingpai")
-	via := s.toPublic
-	if s.loopback && onLoopback(uri) {
-		via = s.local
-	}
-	response, err := via.Do(request)
+	response, err := s.outbound.Do(request)
 	if err != nil {
-		return false, describe(err)
+		return false, err
 	}
 	defer response.Body.Close()
 	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
@@ -145,19 +137,4 @@ func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNot
 		return false, nil
 	}
 	return response.StatusCode == http.StatusBadRequest, fmt.Errorf("the client answered %d", response.StatusCode)
-}
-
-// describe returns a failure as it is logged: without the URL, whose query may hold a secret of the client, and short
-// and printable, since the client's server chooses a part of it, such as the names in its certificate.
-func describe(err error) error {
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err
-	}
-	printable := strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, err.Error())
-	return fmt.Errorf("%.200s", printable)
 }

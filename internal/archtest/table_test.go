@@ -25,6 +25,7 @@ var table = []rule{
 	{"wechat/qq", []string{"wechat"}, engines},
 	{"wechat/qq/qqtest", nil, engines},
 	{"oauth", []string{"identity"}, engines}, // may import net/http, for the names of status codes
+	{"outbound", nil, engines},
 	{"limits", []string{"identity", "oauth"}, pure},
 	{"idempotency", []string{"identity", "oauth"}, pure},
 	{"tokens", []string{"identity", "keys", "oauth"}, pure},
@@ -32,7 +33,7 @@ var table = []rule{
 	{"signin", []string{"identity", "password", "wechat", "wechat/qq", "oauth", "limits", "idempotency", "clients"},
 		pure},
 	{"authorize", []string{"identity", "keys", "oauth", "tokens", "clients", "signin"}, pure},
-	{"backchannel", []string{"identity", "tokens"}, engines},
+	{"backchannel", []string{"identity", "outbound", "tokens"}, engines},
 	{"access", []string{"identity", "oauth", "tokens", "clients"}, engines},
 	{"access/wechatdata", []string{"identity", "wechat", "oauth", "limits", "idempotency", "tokens",
 		"clients", "signin", "access"}, pure},

@@ -1,14 +1,17 @@
-package backchannel
+package outbound
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 const (
@@ -34,6 +37,50 @@ func public(address netip.Addr) bool {
 		return false
 	}
 	return !slices.ContainsFunc(notPublic, func(network netip.Prefix) bool { return network.Contains(address) })
+}
+
+// Client sends requests. It is safe for concurrent use.
+type Client struct {
+	toPublic *http.Client
+	local    *http.Client // nil unless the issuer is on loopback
+}
+
+// New returns a client for an issuer. If the issuer is on loopback, the client may also be, as during development.
+func New(issuer string) *Client {
+	c := &Client{toPublic: newClient(public)}
+	if onLoopback(issuer) {
+		c.local = newClient(netip.Addr.IsLoopback)
+	}
+	return c
+}
+
+// Do sends a request. Its errors can be logged: they do not contain the URL, whose query may hold a secret of the
+// client, and are short and printable, since the client's server chooses a part of them, such as the names in its
+// certificate.
+func (c *Client) Do(request *http.Request) (*http.Response, error) {
+	via := c.toPublic
+	if c.local != nil && onLoopback(request.URL.String()) {
+		via = c.local
+	}
+	request.Header.Set("User-Agent", "lingpai")
+	response, err := via.Do(request)
+	if err != nil {
+		return nil, describe(err)
+	}
+	return response, nil
+}
+
+func describe(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err
+	}
+	printable := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, err.Error())
+	return fmt.Errorf("%.200s", printable)
 }
 
 // newClient returns a client that connects to allowed addresses only, whatever a name resolves to: a client's URI must

@@ -1,4 +1,4 @@
-package backchannel
+package outbound
 
 import (
 	"net/http"
