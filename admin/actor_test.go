@@ -65,7 +65,9 @@ func TestActionsOnClientsAppsAndUsersPassTheActor(t *testing.T) {
 			client.Name = "Shop"
 			return errorOf(e.clients.Update(ctx, operator, client))
 		}},
-		{"rotate a client's secret", func() error { return errorOf(e.clients.RotateSecret(ctx, operator, "there")) }},
+		{"rotate a client's secret", func() error {
+			return errorOf(e.clients.RotateSecret(ctx, operator, "there", time.Hour))
+		}},
 		{"whether a client uses the SDK", func() error {
 			return errorOf(e.clients.UsesSDK(ctx, operator, publicClient()))
 		}},

@@ -49,7 +49,9 @@ func TestEveryChangeOfClientsAndAppsIsAnEventWithItsActor(t *testing.T) {
 			client.Name = "Shop"
 			return errorOf(e.clients.Update(ctx, operator, client))
 		}},
-		{identity.EventClientSecret, func() error { return errorOf(e.clients.RotateSecret(ctx, operator, "there")) }},
+		{identity.EventClientSecret, func() error {
+			return errorOf(e.clients.RotateSecret(ctx, operator, "there", 0))
+		}},
 		{identity.EventClientDisabled, func() error { return e.clients.Disable(ctx, operator, "there") }},
 		{identity.EventUsersImported, func() error {
 			return errorOf(e.imports.Import(ctx, operator, []identity.ImportedUser{{Line: 1, Username: "ann"}}))

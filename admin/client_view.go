@@ -33,10 +33,15 @@ type ClientView struct {
 	AlwaysConsent          bool     `json:"always_consent"`
 	OptionalPKCE           bool     `json:"optional_pkce"`
 
+	HasSecret      bool   `json:"has_secret"`
+	OldSecretUntil string `json:"old_secret_until,omitempty"` // until when the secret before works, too
+	JWKS           string `json:"jwks,omitempty"`
+	JWKSURI        string `json:"jwks_uri,omitempty"`
+
 	LegacyAudienceUntil string `json:"legacy_audience_until,omitempty"`
 }
 
-// ViewClient returns the view of a client, without its secret's hash.
+// ViewClient returns the view of a client, without the hashes of its secrets.
 func ViewClient(c identity.Client) ClientView {
 	kind := "public"
 	if c.Confidential {
@@ -51,6 +56,7 @@ func ViewClient(c identity.Client) ClientView {
 		DisabledAt:   instant(c.DisabledAt),
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, AlwaysConsent: c.AlwaysConsent, OptionalPKCE: c.OptionalPKCE,
+		HasSecret: len(c.SecretHash) > 0, OldSecretUntil: instant(c.OldSecretUntil), JWKS: c.JWKS, JWKSURI: c.JWKSURI,
 		LegacyAudienceUntil: instant(c.LegacyAudienceUntil),
 	}
 }

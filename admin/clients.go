@@ -19,9 +19,9 @@ type Clients struct {
 // NewClients returns a Clients for a store.
 func NewClients(store identity.Clients, apps identity.Apps) *Clients { return &Clients{store, apps} }
 
-// Create registers a client, with the origins as browsers send them. It returns the secret of a confidential client,
-// which is stored as a hash and cannot be shown again. It returns the errors of [clients.Check], and RefusedError with
-// identity.ErrExists if the id is or was used by another client.
+// Create registers a client, with the origins as browsers send them. It returns the secret of a confidential client
+// without keys, which is stored as a hash and cannot be shown again. It returns the errors of [clients.Check], and
+// RefusedError with identity.ErrExists if the id is or was used by another client.
 func (c *Clients) Create(ctx context.Context, actor identity.Actor, client identity.Client) (identity.Secret, error) {
 	ctx = identity.WithActor(ctx, actor)
 	client, err := c.checked(ctx, client)
@@ -29,7 +29,7 @@ func (c *Clients) Create(ctx context.Context, actor identity.Actor, client ident
 		return "", err
 	}
 	secret := ""
-	if client.Confidential {
+	if client.Confidential && !client.HasKeys() {
 		secret = identity.NewClientSecret()
 		client.SecretHash = identity.HashSecret(secret)
 	}
@@ -70,6 +70,7 @@ func (c *Clients) Update(ctx context.Context, actor identity.Actor, client ident
 			instant(before.DisabledAt))
 	}
 	client.Confidential, client.SecretHash = before.Confidential, before.SecretHash
+	client.OldSecretHash, client.OldSecretUntil = before.OldSecretHash, before.OldSecretUntil
 	client.CreatedAt, client.DisabledAt = before.CreatedAt, before.DisabledAt
 	client.LegacyAudienceUntil = before.LegacyAudienceUntil
 	client, err = c.checked(ctx, client)
@@ -119,9 +120,14 @@ func (c *Clients) Find(ctx context.Context, actor identity.Actor, id string) (id
 	return client, unknown(err, "client", id)
 }
 
-// RotateSecret replaces the secret of a confidential client and returns the new one. The old one stops working at once.
-// It returns UnknownError if there is no such client, and RefusedError if it is public or disabled.
-func (c *Clients) RotateSecret(ctx context.Context, actor identity.Actor, id string) (identity.Secret, error) {
+// MaxKeptSecret is how long RotateSecret may keep the old secret.
+const MaxKeptSecret = 30 * 24 * time.Hour
+
+// RotateSecret replaces the secret of a confidential client and returns the new one. The old one works for keep more,
+// and one from before that no longer. It returns UnknownError if there is no such client, and RefusedError if it is
+// public or disabled or would keep the old secret for longer than MaxKeptSecret.
+func (c *Clients) RotateSecret(ctx context.Context, actor identity.Actor, id string, keep time.Duration,
+) (identity.Secret, error) {
 	ctx = identity.WithActor(ctx, actor)
 	client, err := c.clients.Find(ctx, id)
 	switch {
@@ -132,12 +138,29 @@ func (c *Clients) RotateSecret(ctx context.Context, actor identity.Actor, id str
 	case client.Disabled():
 		return "", refused(nil, "%s was disabled at %s, and a new secret does not enable it", client.ID,
 			instant(client.DisabledAt))
+	case keep < 0 || keep > MaxKeptSecret:
+		return "", refused(nil, "the old secret can be kept for %s at most", MaxKeptSecret)
 	}
 	secret := identity.NewClientSecret()
-	if err := c.clients.SetSecret(ctx, client.ID, identity.HashSecret(secret)); err != nil {
+	if err := c.clients.SetSecret(ctx, client.ID, identity.HashSecret(secret), keep); err != nil {
 		return "", err
 	}
 	return identity.Secret(secret), nil
+}
+
+// DeleteSecret deletes the secrets of a client, which then authenticates with its keys only. It returns UnknownError if
+// there is no such client, and RefusedError if it has no keys.
+func (c *Clients) DeleteSecret(ctx context.Context, actor identity.Actor, id string) error {
+	ctx = identity.WithActor(ctx, actor)
+	client, err := c.clients.Find(ctx, id)
+	switch {
+	case err != nil:
+		return unknown(err, "client", id)
+	case !client.HasKeys():
+		return refused(nil, "%s has no keys to authenticate with instead: set them with: lingpai clients update "+
+			"%s --jwks-uri URL", id, id)
+	}
+	return unknown(c.clients.SetSecret(ctx, id, nil, 0), "client", id)
 }
 
 // SetRefreshKeys sets whether every refresh of a client has an idempotency key, a random one for each refresh token.

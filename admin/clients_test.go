@@ -29,7 +29,7 @@ func TestSecretIsReturnedOnceAndStoredAsAHash(t *testing.T) {
 	found, err := e.clients.Find(t.Context(), operator, "back-end")
 	require.NoError(t, err)
 	require.True(t, identity.SecretMatches(found.SecretHash, made.Reveal()))
-	rotated, err := e.clients.RotateSecret(t.Context(), operator, "back-end")
+	rotated, err := e.clients.RotateSecret(t.Context(), operator, "back-end", 0)
 	require.NoError(t, err)
 	found, err = e.clients.Find(t.Context(), operator, "back-end")
 	require.NoError(t, err)
@@ -65,21 +65,21 @@ func TestRejectedClients(t *testing.T) {
 	_, err = e.clients.Create(ctx, operator, named)
 	requireFieldOf(t, err, "client_id")
 
-	_, err = e.clients.RotateSecret(ctx, operator, "shop")
+	_, err = e.clients.RotateSecret(ctx, operator, "shop", 0)
 	requireRefused(t, err, "shop is a public client: it has no secret")
 	_, err = e.clients.Create(ctx, operator, confidential("back-end"))
 	require.NoError(t, err)
 	require.NoError(t, e.clients.Disable(ctx, operator, "back-end"))
 	disabled, err := e.clients.Find(ctx, operator, "back-end")
 	require.NoError(t, err)
-	_, err = e.clients.RotateSecret(ctx, operator, "back-end")
+	_, err = e.clients.RotateSecret(ctx, operator, "back-end", 0)
 	requireRefused(t, err, "back-end was disabled at "+disabled.DisabledAt.UTC().Format(time.RFC3339)+
 		", and a new secret does not enable it")
 
 	_, err = e.clients.Find(ctx, operator, "nobody")
 	requireUnknown(t, err, "client", "nobody")
 	require.EqualError(t, err, `there is no client "nobody"`)
-	_, err = e.clients.RotateSecret(ctx, operator, "nobody")
+	_, err = e.clients.RotateSecret(ctx, operator, "nobody", 0)
 	requireUnknown(t, err, "client", "nobody")
 	requireUnknown(t, e.clients.SetRefreshKeys(ctx, operator, "nobody", true), "client", "nobody")
 	requireUnknown(t, e.clients.Disable(ctx, operator, "nobody"), "client", "nobody")
@@ -132,7 +132,8 @@ func TestViewClientHasNoSecret(t *testing.T) {
 	require.JSONEq(t, `{"client_id":"x","type":"confidential","first_party":false,"grants":["password"],"scopes":null,
 		"default_scopes":null,"audience":null,"is_audience":null,"apps":null,"origins":null,"refresh_keys":false,
 		"wechat_claims":false,"access_ttl":"1h0m0s","created_at":"1970-01-01T00:00:00Z","redirect_uris":null,
-		"post_logout_redirect_uris":null,"always_consent":false,"optional_pkce":false}`, string(shown))
+		"post_logout_redirect_uris":null,"always_consent":false,"optional_pkce":false,
+		"has_secret":true}`, string(shown))
 }
 
 func TestUpdateAClient(t *testing.T) {

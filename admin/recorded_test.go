@@ -29,9 +29,9 @@ func (s recordedClients) Update(ctx context.Context, client identity.Client) err
 	return s.Clients.Update(ctx, client)
 }
 
-func (s recordedClients) SetSecret(ctx context.Context, id string, hash []byte) error {
+func (s recordedClients) SetSecret(ctx context.Context, id string, hash []byte, keep time.Duration) error {
 	s.record(ctx)
-	return s.Clients.SetSecret(ctx, id, hash)
+	return s.Clients.SetSecret(ctx, id, hash, keep)
 }
 
 func (s recordedClients) SetRefreshKeys(ctx context.Context, id string, on bool) error {

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 type credentials struct {
 	id, secret string
 	hasSecret  bool
+	assertion  string // RFC 7523; "": none
 }
 
 // unknownHash is compared for unknown clients, so that they take the same time as known ones.
@@ -37,21 +39,53 @@ func (r *Registry) Authenticate(ctx context.Context, request *http.Request) (Cli
 		return Client{}, oauth.StoreFailed(err)
 	}
 	known := err == nil && !client.Disabled()
-	hash := client.SecretHash
-	if len(hash) == 0 {
-		hash = unknownHash
+	cause := r.prove(ctx, client, c, known)
+	if failure, ok := errors.AsType[*oauth.Error](cause); ok {
+		return Client{}, failure
 	}
-	proved := identity.SecretMatches(hash, c.secret) && client.Confidential && len(client.SecretHash) > 0
-	public := !client.Confidential && !c.hasSecret
-	if !known || !proved && !public {
+	if !known || cause != nil {
 		return Client{}, &oauth.Error{
 			Code: oauth.InvalidClient,
-			Description: "Client authentication failed: unknown or disabled client, wrong secret, or a " +
+			Description: "Client authentication failed: unknown or disabled client, wrong secret or assertion, or a " +
 				"secret of a public client.",
-			Cause: unproved(client, c),
+			Cause: cmp.Or(cause, unproved(client, c)),
 		}
 	}
 	return Client{client}, nil
+}
+
+// prove checks what proves that a request is the client's. It returns why it does not, or an oauth.Error if the store
+// fails.
+func (r *Registry) prove(ctx context.Context, client identity.Client, c credentials, known bool) error {
+	if c.assertion != "" {
+		if !known || !client.HasKeys() {
+			return unproved(client, c)
+		}
+		if err := r.checkAssertion(ctx, client, c.assertion); err != nil {
+			if _, ok := errors.AsType[*oauth.Error](err); ok {
+				return err
+			}
+			return fmt.Errorf("the assertion of client %s: %w", client.ID, err)
+		}
+		return nil
+	}
+	// Both are always compared, so that all clients take the same time.
+	current, old := secretMatches(client.SecretHash, c.secret), secretMatches(client.OldSecretHash, c.secret)
+	if client.Confidential && (current || old && r.now().Before(client.OldSecretUntil)) {
+		return nil
+	}
+	if !client.Confidential && !c.hasSecret {
+		return nil
+	}
+	return unproved(client, c)
+}
+
+func secretMatches(hash []byte, secret string) bool {
+	if len(hash) == 0 {
+		identity.SecretMatches(unknownHash, secret)
+		return false
+	}
+	return identity.SecretMatches(hash, secret)
 }
 
 // AuthenticateRegistrar authenticates a client that may register users: a first-party client with the grant password
@@ -80,6 +114,8 @@ func unproved(client identity.Client, c credentials) error {
 		return errors.New("there is no such client")
 	case client.Disabled():
 		return fmt.Errorf("client %s is disabled", client.ID)
+	case c.assertion != "":
+		return fmt.Errorf("client %s has no keys: set --jwks-file or --jwks-uri", client.ID)
 	case !client.Confidential:
 		return fmt.Errorf("client %s is public and has no secret", client.ID)
 	case !c.hasSecret:
@@ -100,8 +136,11 @@ func (r *Registry) find(ctx context.Context, id string) (identity.Client, error)
 // readCredentials reads the credentials from the Authorization header or from the form, but not from both.
 func readCredentials(r *http.Request) (credentials, error) {
 	form := credentials{id: r.PostForm.Get("client_id"), secret: r.PostForm.Get("client_secret"),
-		hasSecret: r.PostForm.Has("client_secret")}
+		hasSecret: r.PostForm.Has("client_secret"), assertion: r.PostForm.Get("client_assertion")}
 	headers := r.Header.Values("Authorization")
+	if form.assertion != "" || r.PostForm.Has("client_assertion_type") {
+		return readAssertion(r.PostForm.Get("client_assertion_type"), form, len(headers) > 0)
+	}
 	if len(headers) == 0 {
 		if form.id == "" {
 			return credentials{}, &oauth.Error{Code: oauth.InvalidClient,
@@ -112,8 +151,7 @@ func readCredentials(r *http.Request) (credentials, error) {
 	basic, err := readBasic(r)
 	switch {
 	case len(headers) > 1 || form.hasSecret:
-		return credentials{}, oauth.NewError(oauth.InvalidRequest,
-			"Authenticate the client in one way: HTTP Basic, or client_id and client_secret in the form.")
+		return credentials{}, errTwoWays
 	case err != nil:
 		return credentials{}, err
 	case form.id != "" && form.id != basic.id:
@@ -122,6 +160,28 @@ func readCredentials(r *http.Request) (credentials, error) {
 	}
 	return basic, nil
 }
+
+// readAssertion reads the credentials of a request with an assertion. client_id is optional, and must be the subject of
+// the assertion (RFC 7521 §4.2).
+func readAssertion(kind string, c credentials, hasHeader bool) (credentials, error) {
+	switch {
+	case hasHeader || c.hasSecret:
+		return credentials{}, errTwoWays
+	case kind != assertionType || c.assertion == "":
+		return credentials{}, oauth.NewError(oauth.InvalidRequest, "client_assertion needs client_assertion_type="+
+			assertionType+".")
+	}
+	subject := subjectOf(c.assertion)
+	if c.id != "" && subject != "" && c.id != subject {
+		return credentials{}, oauth.NewError(oauth.InvalidRequest,
+			"client_id in the form differs from sub in client_assertion.")
+	}
+	c.id = cmp.Or(c.id, subject)
+	return c, nil
+}
+
+var errTwoWays = oauth.NewError(oauth.InvalidRequest, "Authenticate the client in one way: HTTP Basic, client_id and "+
+	"client_secret in the form, or client_assertion.")
 
 // readBasic reads HTTP Basic with a form-encoded client id and secret (RFC 6749 §2.3.1).
 func readBasic(r *http.Request) (credentials, error) {

@@ -67,7 +67,7 @@ func (c *checker) checkRedirects(client identity.Client) {
 		}
 	}
 	if uri := client.BackchannelLogoutURI; uri != "" {
-		c.checkBackchannelURI(uri)
+		c.checkServerURI("backchannel_logout_uri", uri)
 	}
 	hasURIs := len(client.RedirectURIs) > 0
 	switch {

@@ -53,14 +53,14 @@ func (c *checker) checkRedirectURI(field, uri string, confidential bool) {
 	}
 }
 
-// checkBackchannelURI rejects a URI to which logout tokens cannot be sent.
-func (c *checker) checkBackchannelURI(uri string) {
+// checkServerURI rejects a URI to which this server does not send requests.
+func (c *checker) checkServerURI(field, uri string) {
 	u, reason := parseURI(uri)
 	if reason == "" {
 		reason = checkWebURI(u)
 	}
 	if reason != "" {
-		c.reject("backchannel_logout_uri", "%.200q %s", uri, reason)
+		c.reject(field, "%.200q %s", uri, reason)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
@@ -12,14 +13,28 @@ import (
 
 // Registry finds and authenticates clients. It is safe for concurrent use.
 type Registry struct {
-	store  identity.Clients
-	logger *slog.Logger
-	known  atomic.Pointer[[]identity.Client] // the last list that AllowsOrigin read
+	store    identity.Clients
+	issuer   string
+	volatile identity.Volatile
+	keySets  *keySets
+	now      func() time.Time
+	logger   *slog.Logger
+	known    atomic.Pointer[[]identity.Client] // the last list that AllowsOrigin read
+}
+
+// Config configures a Registry. All fields are required.
+type Config struct {
+	Store    identity.Clients
+	Issuer   string            // the audience of assertions
+	Volatile identity.Volatile // remembers which assertions were used
+	Now      func() time.Time
+	Logger   *slog.Logger
 }
 
 // NewRegistry returns a registry over a store.
-func NewRegistry(store identity.Clients, logger *slog.Logger) *Registry {
-	return &Registry{store: store, logger: logger}
+func NewRegistry(c Config) *Registry {
+	return &Registry{store: c.Store, issuer: c.Issuer, volatile: c.Volatile, keySets: newKeySets(c.Issuer, c.Now),
+		now: c.Now, logger: c.Logger}
 }
 
 // Find returns a client, which may be disabled. It returns identity.ErrNotFound if the id is unknown, or another error

@@ -1,12 +1,14 @@
 package clients
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/oauth"
 )
 
@@ -46,6 +48,7 @@ func Check(client identity.Client, apps []identity.App) error {
 		}
 	}
 	c.checkRedirects(client)
+	c.checkKeys(client)
 	c.checkLifetimes(client)
 	return c.errs.asError()
 }
@@ -169,6 +172,27 @@ func (c *checker) checkReach(client identity.Client, apps []identity.App) {
 			c.reject("apps", "%s is not for a public client: codes of an app of kind %s pass through browsers",
 				app.ID, app.Kind)
 		}
+	}
+}
+
+// checkKeys rejects keys that cannot be used, and what does not go together with them.
+func (c *checker) checkKeys(client identity.Client) {
+	if client.HasKeys() && !client.Confidential {
+		c.reject("jwks", "keys are not for a public client: it cannot authenticate")
+	}
+	if client.JWKS != "" {
+		if _, err := keys.ParseForeign([]byte(client.JWKS)); err != nil || len(client.JWKS) > maxKeySet {
+			c.reject("jwks", "%v", cmp.Or(err, errKeySetTooLarge))
+		}
+	}
+	if client.JWKSURI != "" {
+		if client.JWKS != "" {
+			c.reject("jwks_uri", "a client has either jwks or jwks_uri")
+		}
+		c.checkServerURI("jwks_uri", client.JWKSURI)
+	}
+	if client.RequirePAR && len(client.RedirectURIs) == 0 {
+		c.reject("require_par", "needs redirect_uris: without them, no user signs in in a browser")
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 type Client struct {
 	ID            string
 	Name          string
-	Confidential  bool   // has a secret; a public client cannot authenticate
-	SecretHash    []byte // HashSecret of the secret of a confidential client
+	Confidential  bool   // authenticates; a public client cannot
+	SecretHash    []byte // HashSecret of the secret of a confidential client; nil: it has keys only
 	FirstParty    bool   // run by the operator of this server: may be allowed to handle passwords
 	Grants        []string
 	Scopes        []string      // that it may request
@@ -35,6 +35,13 @@ type Client struct {
 	AlwaysConsent          bool     // asks for consent at every sign-in
 	OptionalPKCE           bool     // a confidential client whose library sends no code_challenge (RFC 7636)
 
+	// How a confidential client authenticates besides, or instead of, with its secret.
+	OldSecretHash  []byte    // of the secret before, until OldSecretUntil
+	OldSecretUntil time.Time // zero: there is none
+	JWKS           string    // its public keys, a JWK set (RFC 7517); "": none
+	JWKSURI        string    // where its JWK set is; "": nowhere
+	RequirePAR     bool      // sends all authorization requests to /par first (RFC 9126)
+
 	// LegacyAudienceUntil is until when a token request that names no resource gets one token for the client's APIs and
 	// this server, as old versions of its program need it. Zero: never.
 	LegacyAudienceUntil time.Time
@@ -42,6 +49,9 @@ type Client struct {
 
 // Disabled reports whether all requests of the client are rejected.
 func (c Client) Disabled() bool { return !c.DisabledAt.IsZero() }
+
+// HasKeys reports whether the client may authenticate by signing with its own keys.
+func (c Client) HasKeys() bool { return c.JWKS != "" || c.JWKSURI != "" }
 
 // Allows reports whether the client may use a grant.
 func (c Client) Allows(grant string) bool { return slices.Contains(c.Grants, grant) }
@@ -52,11 +62,12 @@ type Clients interface {
 	Create(ctx context.Context, client Client) error
 	// Find returns a client, or ErrNotFound.
 	Find(ctx context.Context, id string) (Client, error)
-	// Update replaces every field of a client's record but its id, its secret, and the times when it was created and
+	// Update replaces every field of a client's record but its id, its secrets, and the times when it was created and
 	// disabled. It returns ErrNotFound for an unknown client.
 	Update(ctx context.Context, client Client) error
-	// SetSecret replaces the secret's hash. It returns ErrNotFound for an unknown client.
-	SetSecret(ctx context.Context, id string, hash []byte) error
+	// SetSecret replaces the secret's hash, by nil if the client is to have none. The secret before counts for keep
+	// more. It returns ErrNotFound for an unknown client.
+	SetSecret(ctx context.Context, id string, hash []byte, keep time.Duration) error
 	// SetRefreshKeys sets Client.RefreshKeys. It returns ErrNotFound for an unknown client.
 	SetRefreshKeys(ctx context.Context, id string, on bool) error
 	// SetLegacyAudience sets Client.LegacyAudienceUntil. It returns ErrNotFound for an unknown client.

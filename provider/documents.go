@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/provider/browser"
@@ -15,34 +16,36 @@ import (
 
 // metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It lists only what is implemented.
 type metadata struct {
-	Issuer                string   `json:"issuer"`
-	AuthorizationEndpoint string   `json:"authorization_endpoint"`
-	TokenEndpoint         string   `json:"token_endpoint"`
-	JWKSURI               string   `json:"jwks_uri"`
-	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
-	RevocationEndpoint    string   `json:"revocation_endpoint"`
-	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	EndSessionEndpoint    string   `json:"end_session_endpoint"` // RP-Initiated Logout §2.1
-	RevocationListURI     string   `json:"revocation_list_uri"`  // an extension: see docs/revocation-list.md
-	GrantTypes            []string `json:"grant_types_supported"`
-	ResponseTypes         []string `json:"response_types_supported"`
-	ResponseModes         []string `json:"response_modes_supported"`
-	ChallengeMethods      []string `json:"code_challenge_methods_supported"`               // RFC 7636
-	IssuerInResponse      bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
-	Prompts               []string `json:"prompt_values_supported"`
-	Locales               []string `json:"ui_locales_supported"`
-	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
-	// the default is client_secret_basic
-	RevocationAuth      []string `json:"revocation_endpoint_auth_methods_supported"`
-	IntrospectionAuth   []string `json:"introspection_endpoint_auth_methods_supported"`
-	SubjectTypes        []string `json:"subject_types_supported"`
-	IDTokenAlgorithms   []string `json:"id_token_signing_alg_values_supported"`
-	Scopes              []string `json:"scopes_supported"`
-	Claims              []string `json:"claims_supported"`
-	ClaimsParameter     bool     `json:"claims_parameter_supported"`
-	RequestParameter    bool     `json:"request_parameter_supported"`
-	RequestURIParameter bool     `json:"request_uri_parameter_supported"` // the default is true
-	ResourceIndicators  bool     `json:"resource_indicators_supported"`   // RFC 8707; the name is not registered
+	Issuer                  string   `json:"issuer"`
+	AuthorizationEndpoint   string   `json:"authorization_endpoint"`
+	TokenEndpoint           string   `json:"token_endpoint"`
+	JWKSURI                 string   `json:"jwks_uri"`
+	UserinfoEndpoint        string   `json:"userinfo_endpoint"`
+	RevocationEndpoint      string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint   string   `json:"introspection_endpoint"`
+	EndSessionEndpoint      string   `json:"end_session_endpoint"` // RP-Initiated Logout §2.1
+	RevocationListURI       string   `json:"revocation_list_uri"`  // an extension: see docs/revocation-list.md
+	GrantTypes              []string `json:"grant_types_supported"`
+	ResponseTypes           []string `json:"response_types_supported"`
+	ResponseModes           []string `json:"response_modes_supported"`
+	ChallengeMethods        []string `json:"code_challenge_methods_supported"`               // RFC 7636
+	IssuerInResponse        bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
+	Prompts                 []string `json:"prompt_values_supported"`
+	Locales                 []string `json:"ui_locales_supported"`
+	TokenAuth               []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms     []string `json:"token_endpoint_auth_signing_alg_values_supported"` // of private_key_jwt
+	RevocationAuth          []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgorithms    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAuth       []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgorithms []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	SubjectTypes            []string `json:"subject_types_supported"`
+	IDTokenAlgorithms       []string `json:"id_token_signing_alg_values_supported"`
+	Scopes                  []string `json:"scopes_supported"`
+	Claims                  []string `json:"claims_supported"`
+	ClaimsParameter         bool     `json:"claims_parameter_supported"`
+	RequestParameter        bool     `json:"request_parameter_supported"`
+	RequestURIParameter     bool     `json:"request_uri_parameter_supported"` // the default is true
+	ResourceIndicators      bool     `json:"resource_indicators_supported"`   // RFC 8707; the name is not registered
 	// OpenID Connect Back-Channel Logout §2.1
 	BackchannelLogout    bool   `json:"backchannel_logout_supported"`
 	BackchannelSession   bool   `json:"backchannel_logout_session_supported"`
@@ -50,8 +53,8 @@ type metadata struct {
 }
 
 func metadataJSON(issuer string) []byte {
-	withSecret := []string{"client_secret_basic", "client_secret_post"}
-	anyClient := append([]string{"none"}, withSecret...)
+	confidential := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	anyClient := append([]string{"none"}, confidential...)
 	body, _ := json.Marshal(metadata{
 		Issuer:                issuer,
 		AuthorizationEndpoint: issuer + browser.AuthorizePath,
@@ -73,10 +76,12 @@ func metadataJSON(issuer string) []byte {
 		Locales:               pages.Languages(),
 		TokenAuth:             anyClient,
 		RevocationAuth:        anyClient,
-		IntrospectionAuth:     withSecret,
-		SubjectTypes:          []string{"public"},
-		IDTokenAlgorithms:     []string{"RS256"},
-		Scopes:                oauth.Scopes(),
+		IntrospectionAuth:     confidential,
+		TokenAuthAlgorithms:   clients.AssertionAlgorithms(), RevocationAlgorithms: clients.AssertionAlgorithms(),
+		IntrospectionAlgorithms: clients.AssertionAlgorithms(),
+		SubjectTypes:            []string{"public"},
+		IDTokenAlgorithms:       []string{"RS256"},
+		Scopes:                  oauth.Scopes(),
 		Claims: []string{"sub", "iss", "aud", "azp", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "nonce",
 			"is_new_user", "preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at",
 			"email", "email_verified", "phone_number", "phone_number_verified", "phone_number_seen_at"},

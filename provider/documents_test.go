@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,10 +97,11 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 		"client_secret_post":  {"client_id", "odd", "client_secret", oddSecret},
 		"client_secret_basic": {"client_id", "", ":Authorization", basic("odd", oddSecret)},
 	}
-	require.Len(t, a.members["token_endpoint_auth_methods_supported"], len(methods))
-	for _, name := range a.members["token_endpoint_auth_methods_supported"].([]any) {
-		requireTokens(t, w.token(w.wechatCode("alice").with(methods[name.(string)]...)))
+	for _, name := range otherMethods(t, a.members, "token") {
+		requireTokens(t, w.token(w.wechatCode("alice").with(methods[name]...)))
+		delete(methods, name)
 	}
+	require.Empty(t, methods)
 	requireAuthMethods(t, w.env, a.members)
 	requireError(t, w.token(w.wechatCode("alice").with("client_id", "", "client_assertion", "x",
 		"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")),
@@ -140,6 +142,19 @@ func requireClaims(t *testing.T, w *web, metadata map[string]any) {
 }
 
 // requireAuthMethods tries every way of authentication at the endpoints that take a token.
+// otherMethods returns the methods of client authentication of an endpoint but private_key_jwt, for which
+// TestPrivateKeyJWT is.
+func otherMethods(t *testing.T, metadata map[string]any, endpoint string) (methods []string) {
+	t.Helper()
+	for _, name := range metadata[endpoint+"_endpoint_auth_methods_supported"].([]any) {
+		methods = append(methods, name.(string))
+	}
+	require.Contains(t, methods, "private_key_jwt")
+	require.ElementsMatch(t, []any{"RS256", "PS256", "ES256", "EdDSA"},
+		metadata[endpoint+"_endpoint_auth_signing_alg_values_supported"])
+	return slices.DeleteFunc(methods, func(name string) bool { return name == "private_key_jwt" })
+}
+
 func requireAuthMethods(t *testing.T, w *env, metadata map[string]any) {
 	t.Helper()
 	token := w.userToken().text("access_token")
@@ -148,13 +163,13 @@ func requireAuthMethods(t *testing.T, w *env, metadata map[string]any) {
 		"client_secret_post":  {"client_id", "odd", "client_secret", oddSecret},
 		"client_secret_basic": {"client_id", "", "client_secret", "", ":Authorization", basic("odd", oddSecret)},
 	}
-	require.Len(t, metadata["revocation_endpoint_auth_methods_supported"], len(methods))
-	for _, name := range metadata["revocation_endpoint_auth_methods_supported"].([]any) {
-		requireRevoked(t, w.revoke("x", methods[name.(string)]...))
+	require.Len(t, otherMethods(t, metadata, "revocation"), len(methods))
+	for _, name := range otherMethods(t, metadata, "revocation") {
+		requireRevoked(t, w.revoke("x", methods[name]...))
 	}
-	require.Len(t, metadata["introspection_endpoint_auth_methods_supported"], len(methods)-1)
-	for _, name := range metadata["introspection_endpoint_auth_methods_supported"].([]any) {
-		requireInactive(t, w.introspect(token, methods[name.(string)]...), name.(string))
+	require.Len(t, otherMethods(t, metadata, "introspection"), len(methods)-1)
+	for _, name := range otherMethods(t, metadata, "introspection") {
+		requireInactive(t, w.introspect(token, methods[name]...), name)
 	}
 	requireError(t, w.introspect(token, methods["none"]...), http.StatusUnauthorized, "invalid_client")
 }

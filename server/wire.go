@@ -113,7 +113,8 @@ func (w wiring) wire() services {
 	if w.config.RecordAge > 0 {
 		records, apps = memory.CacheClients(records, w.config.RecordAge), memory.CacheApps(apps, w.config.RecordAge)
 	}
-	registry := clients.NewRegistry(records, w.config.Logger)
+	registry := clients.NewRegistry(clients.Config{Store: records, Issuer: s.Issuer, Volatile: w.config.Volatile,
+		Now: w.config.Now, Logger: w.config.Logger})
 	metrics := telemetry.New(stores.Apps, w.config.Keys.Backend)
 	rotation := tokens.RotationPolicy{Window: s.RefreshGrace, RefuseAhead: s.RefuseAhead}
 	vault := wechat.NewVault(wechat.VaultConfig{Store: w.config.Volatile, NotFound: identity.ErrNotFound,

@@ -17,8 +17,8 @@ import (
 
 func newClientsCommand() *cobra.Command {
 	return group("clients", "Manage OAuth clients", createClientCommand(), listClientsCommand(),
-		showClientCommand(), updateClientCommand(), rotateClientSecretCommand(), setRefreshKeysCommand(),
-		setLegacyAudienceCommand(), disableClientCommand())
+		showClientCommand(), updateClientCommand(), rotateClientSecretCommand(), deleteClientSecretCommand(),
+		setRefreshKeysCommand(), setLegacyAudienceCommand(), disableClientCommand())
 }
 
 func createClientCommand() *cobra.Command {
@@ -124,17 +124,40 @@ func showClientCommand() *cobra.Command {
 }
 
 func rotateClientSecretCommand() *cobra.Command {
-	return completeArguments(operate(&cobra.Command{Use: "rotate-secret CLIENT_ID",
+	var keep time.Duration
+	cmd := operate(&cobra.Command{Use: "rotate-secret CLIENT_ID",
 		Short: "Generate a new secret for a confidential client; the old one stops working",
-		Args:  cobra.ExactArgs(1)},
+		Long: `Generate a new secret for a confidential client. The old one stops working, or, with --keep-old, works
+for a while longer, until all servers of the client have the new one. A secret from before that stops working.`,
+		Example: "  lingpai clients rotate-secret shop-web --keep-old 24h",
+		Args:    cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
-			secret, err := o.clients().RotateSecret(ctx, o.actor, args[0])
+			secret, err := o.clients().RotateSecret(ctx, o.actor, args[0], keep)
 			if err != nil {
 				return err
 			}
-			say(cmd, "client_secret  %s\n(shown only once; running servers accept it, and reject the old one, "+
-				"within %s)\n", secret.Reveal(), server.RecordAge)
+			old := "and reject the old one,"
+			if keep > 0 {
+				old = "and the old one for " + keep.String() + ","
+			}
+			say(cmd, "client_secret  %s\n(shown only once; running servers accept it, %s within %s)\n",
+				secret.Reveal(), old, server.RecordAge)
 			return printResult(cmd, members{"client_id": args[0], "client_secret": secret.Reveal()})
+		})
+	cmd.Flags().DurationVar(&keep, "keep-old", 0, "how long the old secret works, too, up to 720h")
+	return completeArguments(cmd, 1, clientCandidates)
+}
+
+func deleteClientSecretCommand() *cobra.Command {
+	return completeArguments(operate(&cobra.Command{Use: "delete-secret CLIENT_ID",
+		Short: "Delete the secrets of a client that has keys, and authenticates with these only from then on",
+		Args:  cobra.ExactArgs(1)},
+		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+			if err := o.clients().DeleteSecret(ctx, o.actor, args[0]); err != nil {
+				return err
+			}
+			say(cmd, "deleted the secrets of %s; running servers reject them within %s\n", args[0], server.RecordAge)
+			return printResult(cmd, members{"client_id": args[0], "has_secret": false})
 		}), 1, clientCandidates)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -55,6 +56,10 @@ func defineClientFlags(flags *pflag.FlagSet, client *identity.Client) {
 	flags.Var(namedBool{&client.OptionalPKCE, pkceNames}, "pkce", "whether authorization requests have a "+
 		"code_challenge (RFC 7636): "+strings.Join(pkceNames[:], ", ")+" (for a confidential client whose library "+
 		"sends none)")
+	flags.StringVar(&client.JWKSURI, "jwks-uri", client.JWKSURI, "where the client's server publishes the public keys "+
+		"with which it authenticates instead of with a secret (private_key_jwt)")
+	flags.Var(&fileContent{target: &client.JWKS}, "jwks-file", "file with these public keys, a JSON Web Key Set "+
+		"(RFC 7517), instead of --jwks-uri")
 	flags.BoolVar(&client.RefreshKeys, "refresh-keys", client.RefreshKeys, "every refresh has an Idempotency-Key, a "+
 		"random one for each refresh token, as the SDK sends them (default: true for a public client of mini-programs "+
 		"that may refresh)")
@@ -67,6 +72,29 @@ func defineClientFlags(flags *pflag.FlagSet, client *identity.Client) {
 	flags.DurationVar(&client.AbsoluteTTL, "absolute-ttl", client.AbsoluteTTL,
 		"every session ends after this long; 0: session.absolute")
 }
+
+// fileContent is the value of a flag that names a file, whose content goes into a field; "" empties the field.
+type fileContent struct {
+	path   string
+	target *string
+}
+
+// String implements pflag.Value.
+func (v *fileContent) String() string { return v.path }
+
+// Set implements pflag.Value.
+func (v *fileContent) Set(path string) error {
+	v.path, *v.target = path, ""
+	if path == "" {
+		return nil
+	}
+	content, err := os.ReadFile(path)
+	*v.target = strings.TrimSpace(string(content))
+	return err
+}
+
+// Type implements pflag.Value.
+func (v *fileContent) Type() string { return "file" }
 
 // namedBool is the value of a flag that names false and true.
 type namedBool struct {

@@ -29,7 +29,7 @@ var table = []rule{
 	{"limits", []string{"identity", "oauth"}, pure},
 	{"idempotency", []string{"identity", "oauth"}, pure},
 	{"tokens", []string{"identity", "keys", "oauth"}, pure},
-	{"clients", []string{"identity", "oauth", "wechat", "wechat/qq"}, engines},
+	{"clients", []string{"identity", "keys", "oauth", "outbound", "wechat", "wechat/qq"}, engines},
 	{"signin", []string{"identity", "password", "wechat", "wechat/qq", "oauth", "limits", "idempotency", "clients"},
 		pure},
 	{"authorize", []string{"identity", "keys", "oauth", "tokens", "clients", "signin"}, pure},

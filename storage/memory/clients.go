@@ -41,8 +41,8 @@ func (c cachedClients) Update(ctx context.Context, client identity.Client) error
 }
 
 // SetSecret implements identity.Clients.
-func (c cachedClients) SetSecret(ctx context.Context, id string, hash []byte) error {
-	return c.changed(id, c.Clients.SetSecret(ctx, id, hash))
+func (c cachedClients) SetSecret(ctx context.Context, id string, hash []byte, keep time.Duration) error {
+	return c.changed(id, c.Clients.SetSecret(ctx, id, hash, keep))
 }
 
 // SetRefreshKeys implements identity.Clients.

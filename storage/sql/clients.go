@@ -48,6 +48,12 @@ type clientRow struct {
 	AlwaysConsent          bool
 	OptionalPKCE           bool
 
+	OldSecretHash  []byte
+	OldSecretUntil *int64
+	JWKS           string
+	JWKSURI        string
+	RequirePAR     bool
+
 	LegacyAudienceUntil *int64
 }
 
@@ -64,14 +70,16 @@ func (r clientRow) client() identity.Client {
 		DisabledAt: instant(r.DisabledAt), IsAudience: r.IsAudience, RedirectURIs: r.RedirectURIs,
 		PostLogoutRedirectURIs: r.PostLogoutRedirectURIs, BackchannelLogoutURI: r.BackchannelLogoutURI,
 		AlwaysConsent: r.AlwaysConsent, OptionalPKCE: r.OptionalPKCE,
-		LegacyAudienceUntil: instant(r.LegacyAudienceUntil),
+		OldSecretHash: r.OldSecretHash, OldSecretUntil: instant(r.OldSecretUntil), JWKS: r.JWKS, JWKSURI: r.JWKSURI,
+		RequirePAR: r.RequirePAR, LegacyAudienceUntil: instant(r.LegacyAudienceUntil),
 	}
 }
 
 // newClientRow is the inverse of client, apart from the times when the client was created and disabled. It returns an
 // error if a text cannot be stored.
 func newClientRow(client identity.Client) (clientRow, error) {
-	if err := storable(slices.Concat([]string{client.ID, client.Name, client.BackchannelLogoutURI}, client.Grants,
+	if err := storable(slices.Concat([]string{client.ID, client.Name, client.BackchannelLogoutURI, client.JWKS,
+		client.JWKSURI}, client.Grants,
 		client.Scopes, client.DefaultScopes, client.Audience, client.IsAudience, client.Apps, client.Origins,
 		client.RedirectURIs, client.PostLogoutRedirectURIs)...); err != nil {
 		return clientRow{}, err
@@ -87,6 +95,8 @@ func newClientRow(client identity.Client) (clientRow, error) {
 		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(), RedirectURIs: list(client.RedirectURIs),
 		PostLogoutRedirectURIs: list(client.PostLogoutRedirectURIs), BackchannelLogoutURI: client.BackchannelLogoutURI,
 		AlwaysConsent: client.AlwaysConsent, OptionalPKCE: client.OptionalPKCE,
+		OldSecretHash: client.OldSecretHash, OldSecretUntil: millis(client.OldSecretUntil),
+		JWKS: client.JWKS, JWKSURI: client.JWKSURI, RequirePAR: client.RequirePAR,
 		LegacyAudienceUntil: millis(client.LegacyAudienceUntil),
 	}, nil
 }
@@ -141,7 +151,9 @@ func (c *Clients) Update(ctx context.Context, client identity.Client) error {
 			&stored); err != nil {
 			return err
 		}
-		row.SecretHash, row.CreatedAt, row.DisabledAt = stored.SecretHash, stored.CreatedAt, stored.DisabledAt
+		row.SecretHash, row.OldSecretHash, row.OldSecretUntil = stored.SecretHash, stored.OldSecretHash,
+			stored.OldSecretUntil
+		row.CreatedAt, row.DisabledAt = stored.CreatedAt, stored.DisabledAt
 		changes := differences(stored.client(), row.client())
 		if len(changes) == 0 {
 			return nil
@@ -166,13 +178,18 @@ func differences[R any](a, b R) (names []string) {
 }
 
 // SetSecret implements identity.Clients.
-func (c *Clients) SetSecret(ctx context.Context, id string, hash []byte) error {
+func (c *Clients) SetSecret(ctx context.Context, id string, hash []byte, keep time.Duration) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
 	event := identity.Event{Kind: identity.EventClientSecret, ClientID: id}
-	return withEvent(ctx, c.db, event, func(tx *gorm.DB, _ time.Time) error {
-		return changed(tx.Exec("UPDATE clients SET secret_hash = ? WHERE id = ?", hash, id))
+	return withEvent(ctx, c.db, event, func(tx *gorm.DB, now time.Time) error {
+		if keep <= 0 {
+			return changed(tx.Exec("UPDATE clients SET secret_hash = ?, old_secret_hash = NULL, "+
+				"old_secret_until = NULL WHERE id = ?", hash, id))
+		}
+		return changed(tx.Exec("UPDATE clients SET old_secret_hash = secret_hash, old_secret_until = ?, "+
+			"secret_hash = ? WHERE id = ?", now.Add(keep).UnixMilli(), hash, id))
 	})
 }
 

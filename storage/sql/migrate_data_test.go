@@ -65,6 +65,8 @@ var written = []string{0: `
 			backchannel_logout_uri = 'https://a/out', always_consent = TRUE, optional_pkce = TRUE WHERE id = 'c{n}'`,
 	15: `INSERT INTO logout_notices (session_id, user_id, client_id, ended_at, due_at) VALUES ('s{n}', 'u{n}', 'c{n}',
 		1, 1)`,
+	16: `UPDATE clients SET old_secret_until = 1, jwks = '{"keys":[]}', jwks_uri = 'https://a/jwks', require_par = TRUE
+		WHERE id = 'c{n}'`,
 }
 
 // sessionOf returns the id of the session that a server of a version opened.

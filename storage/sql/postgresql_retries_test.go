@@ -71,7 +71,7 @@ func writes(db *DB, session identity.Session) []call {
 		}},
 		{"Clients.Disable", func(ctx context.Context) error { return db.Clients().Disable(ctx, session.ClientID) }},
 		{"Clients.SetSecret", func(ctx context.Context) error {
-			return db.Clients().SetSecret(ctx, session.ClientID, []byte("hash"))
+			return db.Clients().SetSecret(ctx, session.ClientID, []byte("hash"), 0)
 		}},
 		{"Clients.SetRefreshKeys", func(ctx context.Context) error {
 			return db.Clients().SetRefreshKeys(ctx, session.ClientID, true)

@@ -76,6 +76,12 @@ func fullClient() identity.Client {
 		AlwaysConsent:          true,
 		OptionalPKCE:           true,
 
+		OldSecretHash:  identity.HashSecret("old"),
+		OldSecretUntil: time.UnixMilli(1893456000000),
+		JWKS:           `{"keys":[]}`,
+		JWKSURI:        "https://app.example.com/jwks",
+		RequirePAR:     true,
+
 		LegacyAudienceUntil: time.UnixMilli(1893456000000),
 	}
 }
@@ -102,8 +108,10 @@ func bareClientIsFound(t *testing.T, f fixture) {
 	}
 	require.Zero(t, found.AccessTTL+found.IdleTTL+found.AbsoluteTTL)
 	require.Zero(t, found.LegacyAudienceUntil)
-	require.Empty(t, found.BackchannelLogoutURI)
-	require.False(t, found.AlwaysConsent || found.OptionalPKCE)
+	require.Empty(t, found.BackchannelLogoutURI+found.JWKS+found.JWKSURI)
+	require.False(t, found.AlwaysConsent || found.OptionalPKCE || found.RequirePAR || found.HasKeys())
+	require.False(t, identity.SecretMatches(found.OldSecretHash, ""))
+	require.Zero(t, found.OldSecretUntil)
 }
 
 func clientIsTaken(t *testing.T, f fixture) {
@@ -133,7 +141,7 @@ func unknownClient(t *testing.T, f fixture) {
 	id := identity.NewClientID()
 	_, err := f.Clients.Find(t.Context(), id)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	require.ErrorIs(t, f.Clients.SetSecret(t.Context(), id, identity.HashSecret("new")), identity.ErrNotFound)
+	require.ErrorIs(t, f.Clients.SetSecret(t.Context(), id, identity.HashSecret("new"), 0), identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.SetRefreshKeys(t.Context(), id, true), identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.SetLegacyAudience(t.Context(), id, time.UnixMilli(1)), identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.Disable(t.Context(), id), identity.ErrNotFound)
@@ -144,7 +152,7 @@ func unknownClient(t *testing.T, f fixture) {
 
 func clientIsUpdated(t *testing.T, f fixture) {
 	client, bystander := f.newClient(t), f.newClient(t)
-	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("kept")))
+	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("kept"), 0))
 	require.NoError(t, f.Clients.Disable(t.Context(), client.ID))
 	before, other := f.client(t, client.ID), f.client(t, bystander.ID)
 
@@ -152,6 +160,7 @@ func clientIsUpdated(t *testing.T, f fixture) {
 	want.ID, want.SecretHash = client.ID, identity.HashSecret("not stored")
 	require.NoError(t, f.Clients.Update(t.Context(), want))
 	want.SecretHash, want.CreatedAt, want.DisabledAt = before.SecretHash, before.CreatedAt, before.DisabledAt
+	want.OldSecretHash, want.OldSecretUntil = before.OldSecretHash, before.OldSecretUntil
 	require.Equal(t, want, f.client(t, client.ID))
 	require.Equal(t, other, f.client(t, bystander.ID))
 
@@ -163,8 +172,8 @@ func clientIsUpdated(t *testing.T, f fixture) {
 	require.Equal(t, "redirect_uris, optional_pkce", events[0].Detail)
 	require.Equal(t, "name, confidential, first_party, grants, scopes, default_scopes, audience, is_audience, apps, "+
 		"origins, refresh_keys, wechat_claims, access_ttl, idle_ttl, absolute_ttl, redirect_uris, "+
-		"post_logout_redirect_uris, backchannel_logout_uri, always_consent, optional_pkce, legacy_audience_until",
-		events[1].Detail)
+		"post_logout_redirect_uris, backchannel_logout_uri, always_consent, optional_pkce, jwks, jwks_uri, "+
+		"require_par, legacy_audience_until", events[1].Detail)
 }
 
 // updatesOf returns the events of updates of a client, the newest first.
@@ -200,13 +209,26 @@ func parallelUpdates(t *testing.T, f fixture) {
 
 func clientSecretIsReplaced(t *testing.T, f fixture) {
 	client, bystander := f.newClient(t), f.newClient(t)
-	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("old")))
-	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("new")))
+	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("old"), 0))
+	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("new"), 0))
 	found := f.client(t, client.ID)
 	require.True(t, identity.SecretMatches(found.SecretHash, "new"))
 	require.False(t, identity.SecretMatches(found.SecretHash, "old"))
 	require.Equal(t, client.Grants, found.Grants)
+	require.Empty(t, found.OldSecretHash)
 	require.Empty(t, f.client(t, bystander.ID).SecretHash)
+
+	before := f.now(t)
+	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("newer"), time.Hour))
+	found = f.client(t, client.ID)
+	require.True(t, identity.SecretMatches(found.SecretHash, "newer"))
+	require.True(t, identity.SecretMatches(found.OldSecretHash, "new"))
+	require.WithinRange(t, found.OldSecretUntil, before.Add(time.Hour), f.now(t).Add(time.Hour))
+	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, nil, 0))
+	found = f.client(t, client.ID)
+	require.Empty(t, found.SecretHash)
+	require.Empty(t, found.OldSecretHash)
+	require.Zero(t, found.OldSecretUntil)
 }
 
 func clientRefreshKeys(t *testing.T, f fixture) {

@@ -99,7 +99,7 @@ func contextEndsWrites(t *testing.T, f fixture) {
 		"Apps.Add":             func() error { return f.Apps.Add(ctx, newApp()) },
 		"Apps.SetSecret":       func() error { return f.Apps.SetSecret(ctx, app.Platform, app.ID, "simulator-new") },
 		"Clients.Create":       func() error { return f.Clients.Create(ctx, identity.Client{ID: name}) },
-		"Clients.SetSecret":    func() error { return f.Clients.SetSecret(ctx, client.ID, identity.HashSecret("new")) },
+		"Clients.SetSecret":    func() error { return f.Clients.SetSecret(ctx, client.ID, []byte("hash"), 0) },
 		"Clients.Update":       func() error { return f.Clients.Update(ctx, identity.Client{ID: client.ID}) },
 		"Clients.Disable":      func() error { return f.Clients.Disable(ctx, client.ID) },
 		"Apps.Update":          func() error { return f.Apps.Update(ctx, app) },

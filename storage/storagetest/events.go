@@ -125,7 +125,7 @@ func recordedActions(f fixture, client identity.Client, app identity.App) []reco
 	return []recordedAction{
 		{of(identity.EventClientCreated), func(ctx context.Context) error { return f.Clients.Create(ctx, client) }},
 		{of(identity.EventClientSecret), func(ctx context.Context) error {
-			return f.Clients.SetSecret(ctx, client.ID, identity.HashSecret("new"))
+			return f.Clients.SetSecret(ctx, client.ID, identity.HashSecret("new"), 0)
 		}},
 		{of(identity.EventClientDisabled), func(ctx context.Context) error {
 			return f.Clients.Disable(ctx, client.ID)

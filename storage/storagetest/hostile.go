@@ -84,7 +84,7 @@ func hostileChanges(t *testing.T, f fixture) {
 			"disable user":      f.Users.Disable(ctx, text),
 			"enable user":       f.Users.Enable(ctx, text),
 			"set password":      f.Users.SetPassword(ctx, text, "hash"),
-			"set client secret": f.Clients.SetSecret(ctx, text, identity.HashSecret("new")),
+			"set client secret": f.Clients.SetSecret(ctx, text, identity.HashSecret("new"), 0),
 			"disable client":    f.Clients.Disable(ctx, text),
 			"set app secret":    f.Apps.SetSecret(ctx, app.Platform, text, "simulator-new"),
 		} {
