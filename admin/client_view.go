@@ -32,6 +32,7 @@ type ClientView struct {
 	BackchannelLogoutURI   string   `json:"backchannel_logout_uri,omitempty"`
 	AlwaysConsent          bool     `json:"always_consent"`
 	OptionalPKCE           bool     `json:"optional_pkce"`
+	RequirePAR             bool     `json:"require_par"`
 
 	HasSecret      bool   `json:"has_secret"`
 	OldSecretUntil string `json:"old_secret_until,omitempty"` // until when the secret before works, too
@@ -56,7 +57,8 @@ func ViewClient(c identity.Client) ClientView {
 		DisabledAt:   instant(c.DisabledAt),
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, AlwaysConsent: c.AlwaysConsent, OptionalPKCE: c.OptionalPKCE,
-		HasSecret: len(c.SecretHash) > 0, OldSecretUntil: instant(c.OldSecretUntil), JWKS: c.JWKS, JWKSURI: c.JWKSURI,
+		RequirePAR: c.RequirePAR,
+		HasSecret:  len(c.SecretHash) > 0, OldSecretUntil: instant(c.OldSecretUntil), JWKS: c.JWKS, JWKSURI: c.JWKSURI,
 		LegacyAudienceUntil: instant(c.LegacyAudienceUntil),
 	}
 }

@@ -133,7 +133,7 @@ func TestViewClientHasNoSecret(t *testing.T) {
 		"default_scopes":null,"audience":null,"is_audience":null,"apps":null,"origins":null,"refresh_keys":false,
 		"wechat_claims":false,"access_ttl":"1h0m0s","created_at":"1970-01-01T00:00:00Z","redirect_uris":null,
 		"post_logout_redirect_uris":null,"always_consent":false,"optional_pkce":false,
-		"has_secret":true}`, string(shown))
+		"require_par":false,		"has_secret":true}`, string(shown))
 }
 
 func TestUpdateAClient(t *testing.T) {

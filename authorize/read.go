@@ -27,21 +27,36 @@ const (
 // before that must be shown on a page, since nobody else may be told, and has a Request that is not Proved. All errors
 // are oauth.Errors.
 func (s *Service) Read(ctx context.Context, form url.Values) (Request, error) {
+	if strings.HasPrefix(form.Get("request_uri"), requestURIPrefix) {
+		return s.readPushed(ctx, form)
+	}
+	r, err := s.readForm(ctx, form)
+	switch {
+	case err != nil:
+		return r, err
+	case r.Client.RequirePAR:
+		return r, invalid("The client must push its requests to /par first (RFC 9126).")
+	case len(r.canonical) > maxCanonical:
+		return r, invalid("The request is too long: its parameters have at most 2048 bytes together. Shorten state, " +
+			"nonce or scope, or push the request to /par (RFC 9126).")
+	}
+	return r, nil
+}
+
+// readForm reads the parameters of a request that was not pushed, or of one that was when it was.
+func (s *Service) readForm(ctx context.Context, form url.Values) (Request, error) {
 	r, err := s.prove(ctx, form)
 	if err != nil {
 		return Request{}, err
 	}
 	for _, check := range []func(*Request, url.Values) error{
-		readForm, readResponse, readPKCE, s.readScope, readPrompt, s.readHint,
+		readAll, readResponse, readPKCE, s.readScope, readPrompt, s.readHint,
 	} {
 		if err := check(&r, form); err != nil {
 			return r, err
 		}
 	}
-	if r.setCanonical(form); len(r.canonical) > maxCanonical {
-		return r, invalid("The request is too long: its parameters have at most 2048 bytes together. Shorten state, " +
-			"nonce or scope.")
-	}
+	r.setCanonical(form)
 	return r, nil
 }
 
@@ -100,8 +115,8 @@ var (
 
 var errUnknownClient = oauth.NewError(oauth.InvalidClient, "There is no such client.")
 
-// readForm checks what concerns all parameters, and refuses those that are not supported.
-func readForm(r *Request, form url.Values) error {
+// readAll checks what concerns all parameters, and refuses those that are not supported.
+func readAll(r *Request, form url.Values) error {
 	for name, values := range form {
 		switch {
 		case len(values) > 1 && name == "resource":
@@ -116,8 +131,8 @@ func readForm(r *Request, form url.Values) error {
 	case form.Get("request") != "":
 		return oauth.NewError(oauth.RequestNotSupported, "request is not supported: send the parameters themselves.")
 	case form.Get("request_uri") != "":
-		return oauth.NewError(oauth.RequestURINotSupported, "request_uri is not supported: send the parameters "+
-			"themselves.")
+		return oauth.NewError(oauth.RequestURINotSupported, "Only the request_uri of a request that was "+
+			"pushed to /par is supported.")
 	case form.Get("registration") != "":
 		return oauth.NewError(oauth.RegistrationNotSupported, "registration is not supported.")
 	case len(form.Get("state")) > maxState || len(form.Get("nonce")) > maxNonce:

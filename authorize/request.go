@@ -35,6 +35,7 @@ type Request struct {
 	LoginHint string
 	Subject   string // the user that id_token_hint is about; "": absent
 
+	pushed    string // the id of a pushed request; "": it was not pushed
 	canonical string
 	bound     string // the part that what has been done for the request is bound to
 }
@@ -96,8 +97,7 @@ const subjectParameter = "hinted_user"
 // maxCanonical is the maximum length of a canonical request, so that it fits into URLs and headers everywhere.
 const maxCanonical = 2 << 10
 
-// setCanonical sets the canonical form of the parameters. A page in another language has other ui_locales, and what the
-// browser has done so far still counts there.
+// setCanonical sets the canonical form of the parameters.
 func (r *Request) setCanonical(form url.Values) {
 	kept := url.Values{}
 	for _, name := range carried {
@@ -108,9 +108,19 @@ func (r *Request) setCanonical(form url.Values) {
 	if r.Subject != "" {
 		kept.Set(subjectParameter, r.Subject)
 	}
-	r.canonical = kept.Encode()
+	locales := kept.Get("ui_locales")
 	kept.Del("ui_locales")
+	r.setCarried(kept, locales)
+}
+
+// setCarried sets what pages carry on. A page in another language has other ui_locales, and what the browser has done
+// so far still counts there.
+func (r *Request) setCarried(kept url.Values, locales string) {
 	r.bound = kept.Encode()
+	if locales != "" {
+		kept.Set("ui_locales", locales)
+	}
+	r.canonical = kept.Encode()
 }
 
 // Answer is what a client receives at its redirect URI: parameters in its query, or in a form that the browser posts.

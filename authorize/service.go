@@ -8,6 +8,7 @@ import (
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/tokens"
@@ -24,7 +25,9 @@ type Config struct {
 	Tokens    *tokens.Issuer
 	Keys      tokens.Keys
 	Lifetimes identity.Lifetimes // of a browser session
-	Terms     string             // the version of the terms that a consent is given under; "": none
+	Volatile  identity.Volatile  // keeps pushed requests
+	Limiter   *limits.Limiter
+	Terms     string // the version of the terms that a consent is given under; "": none
 	Logger    *slog.Logger
 }
 
@@ -39,6 +42,8 @@ type Service struct {
 	issuer    *tokens.Issuer
 	keys      tokens.Keys
 	lifetimes identity.Lifetimes
+	volatile  identity.Volatile
+	limiter   *limits.Limiter
 	terms     string
 	logger    *slog.Logger
 }
@@ -46,7 +51,8 @@ type Service struct {
 // New returns a Service.
 func New(c Config) *Service {
 	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, sessions: c.Sessions,
-		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes, terms: c.Terms, logger: c.Logger}
+		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes,
+		volatile: c.Volatile, limiter: c.Limiter, terms: c.Terms, logger: c.Logger}
 }
 
 // SessionLife returns how long a browser session lasts at most.
@@ -89,6 +95,9 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 			return next, nil
 		}
 		if err != nil {
+			return Next{}, err
+		}
+		if err := s.takePushed(ctx, r); err != nil {
 			return Next{}, err
 		}
 		next.Answer = r.answer(s.name, "code", code)

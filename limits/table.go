@@ -27,6 +27,7 @@ const (
 	PhoneNumbers         Name = "phone_numbers"
 	SessionKeys          Name = "session_keys"
 	AppTokens            Name = "app_tokens"
+	PushedRequests       Name = "pushed_requests"
 )
 
 // Rate allows Uses in a burst, and one more every Period/Uses. No uses mean no limit.
@@ -110,5 +111,7 @@ func All() []Limit {
 		{SessionKeys, "account at the app", "checks and resets of the session key", Rate{10, time.Minute}, reached,
 			attempts},
 		{AppTokens, "client and app", "requests for the app's token", Rate{60, time.Minute}, reached, appTokens},
+		{PushedRequests, byAddress, "authorization requests that public clients push", Rate{300, 10 * time.Minute},
+			reached, attempts},
 	}
 }

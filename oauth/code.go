@@ -45,6 +45,9 @@ var (
 	AccountSelectionRequired = newCode("account_selection_required", http.StatusBadRequest)
 	RequestNotSupported      = newCode("request_not_supported", http.StatusBadRequest)
 	RequestURINotSupported   = newCode("request_uri_not_supported", http.StatusBadRequest)
+	// InvalidRequestURI means that a request_uri is not that of a pushed request (RFC 9126 §2.3, OpenID Connect Core
+	// §6.2).
+	InvalidRequestURI        = newCode("invalid_request_uri", http.StatusBadRequest)
 	RegistrationNotSupported = newCode("registration_not_supported", http.StatusBadRequest)
 
 	// RFC 6750 §3.1, for bearer tokens.

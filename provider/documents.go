@@ -19,6 +19,7 @@ type metadata struct {
 	Issuer                  string   `json:"issuer"`
 	AuthorizationEndpoint   string   `json:"authorization_endpoint"`
 	TokenEndpoint           string   `json:"token_endpoint"`
+	PAREndpoint             string   `json:"pushed_authorization_request_endpoint"` // RFC 9126
 	JWKSURI                 string   `json:"jwks_uri"`
 	UserinfoEndpoint        string   `json:"userinfo_endpoint"`
 	RevocationEndpoint      string   `json:"revocation_endpoint"`
@@ -59,6 +60,7 @@ func metadataJSON(issuer string) []byte {
 		Issuer:                issuer,
 		AuthorizationEndpoint: issuer + browser.AuthorizePath,
 		TokenEndpoint:         issuer + "/token",
+		PAREndpoint:           issuer + "/par",
 		JWKSURI:               issuer + "/.well-known/jwks.json",
 		UserinfoEndpoint:      issuer + "/userinfo",
 		RevocationEndpoint:    issuer + "/revoke",

@@ -90,6 +90,8 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 			do(revocationEndpoint{c.Access}.serve)},
 		{"introspect", postMethod, path + "/introspect", corsNone, slotQuick, tokenBody,
 			do(introspectionEndpoint{c.Access}.serve)},
+		{"par", postMethod, path + "/par", corsRegistered, slotQuick, tokenBody,
+			do(pushedRequestEndpoint{c.Clients, c.Authorize}.serve)},
 		{"verify", readMethods, path + "/verify", corsNone, slotQuick, 0, do(verifyEndpoint{c.Access}.serve)},
 		{"revocations", readMethods, path + "/revocations", corsNone, slotNone, 0,
 			do(revocationsEndpoint{c.Access, slots}.serve)},

@@ -170,19 +170,19 @@ func (w wiring) wire() services {
 	w.server.Accounts = accounts.New(accountsConfig)
 	w.server.Notices = backchannel.New(backchannel.Config{Issuer: s.Issuer, Notices: stores.Notices,
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
-	return services{registry, w.authorize(registry, signIn, issuer), wechatData,
+	return services{registry, w.authorize(registry, signIn, issuer, limiter), wechatData,
 		wechatdata.NewAppTokens(wechatDataConfig)}
 }
 
 // authorize returns the service for authorization requests.
 func (w wiring) authorize(registry *clients.Registry, signIn *signin.Service, issuer *tokens.Issuer,
-) *authorize.Service {
+	limiter *limits.Limiter) *authorize.Service {
 	s := w.config.Settings
 	return authorize.New(authorize.Config{
 		Issuer: s.Issuer, Clients: registry, SignIn: signIn, Browsers: w.config.Stores.Browsers,
 		Sessions: w.config.Stores.Sessions, Consents: w.config.Stores.Consents, Tokens: issuer, Keys: w.config.Keys,
 		Lifetimes: identity.Lifetimes{Idle: s.BrowserIdle, Absolute: s.BrowserAbsolute},
-		Terms:     s.Pages.LinkedTerms(), Logger: w.config.Logger,
+		Volatile:  w.config.Volatile, Limiter: limiter, Terms: s.Pages.LinkedTerms(), Logger: w.config.Logger,
 	})
 }
 

@@ -13,10 +13,11 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// The values of --consent and --pkce: the default and the other one.
+// The values of --consent, --pkce and --par: the default and the other one.
 var (
 	consentNames = [2]string{"first-time", "always"}
 	pkceNames    = [2]string{"required", "optional"}
+	parNames     = [2]string{"optional", "required"}
 )
 
 // addClientFlags adds the flags for the fields of a client's record to a command.
@@ -26,6 +27,7 @@ func addClientFlags(cmd *cobra.Command, client *identity.Client) {
 	completeFlag(cmd, "app", appCandidates)
 	limitChoices(cmd, "consent", consentNames[:]...)
 	limitChoices(cmd, "pkce", pkceNames[:]...)
+	limitChoices(cmd, "par", parNames[:]...)
 }
 
 // defineClientFlags defines the flags for the fields of a client's record, with the present values as the defaults.
@@ -56,6 +58,8 @@ func defineClientFlags(flags *pflag.FlagSet, client *identity.Client) {
 	flags.Var(namedBool{&client.OptionalPKCE, pkceNames}, "pkce", "whether authorization requests have a "+
 		"code_challenge (RFC 7636): "+strings.Join(pkceNames[:], ", ")+" (for a confidential client whose library "+
 		"sends none)")
+	flags.Var(namedBool{&client.RequirePAR, parNames}, "par", "whether authorization requests are pushed to /par "+
+		"first (RFC 9126): "+strings.Join(parNames[:], ", "))
 	flags.StringVar(&client.JWKSURI, "jwks-uri", client.JWKSURI, "where the client's server publishes the public keys "+
 		"with which it authenticates instead of with a secret (private_key_jwt)")
 	flags.Var(&fileContent{target: &client.JWKS}, "jwks-file", "file with these public keys, a JSON Web Key Set "+

@@ -78,7 +78,7 @@ func TestAClientIsShownAsItWasCreated(t *testing.T) {
 		"origins": []any{"https://shop.example.com:8443", "https://xn--czrs0t.example",
 			"capacitor://localhost"}, "refresh_keys": true, "wechat_claims": true,
 		"redirect_uris": []any{}, "post_logout_redirect_uris": []any{}, "always_consent": false,
-		"optional_pkce": false, "has_secret": false, "access_ttl": "5m0s",
+		"optional_pkce": false, "require_par": false, "has_secret": false, "access_ttl": "5m0s",
 		"idle_ttl": "24h0m0s", "absolute_ttl": "48h0m0s",
 	}, shown)
 	require.Len(t, o.listed("clients", "list"), 1)

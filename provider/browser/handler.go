@@ -241,7 +241,8 @@ func (h *Handler) refuse(v visit, err error) {
 // aboutPage reports whether an error concerns the user at the page, and not the client: they can try again.
 func aboutPage(failure *oauth.Error) bool {
 	switch failure.Code {
-	case oauth.TemporarilyUnavailable, oauth.TooManyRequests, oauth.ServerError, oauth.LoginRequired:
+	case oauth.TemporarilyUnavailable, oauth.TooManyRequests, oauth.ServerError, oauth.LoginRequired,
+		oauth.InvalidRequestURI:
 		return true
 	}
 	return false
@@ -263,7 +264,7 @@ func kindOf(failure *oauth.Error) pages.ErrorKind {
 		return pages.Unavailable
 	case oauth.ServerError:
 		return pages.Internal
-	case oauth.LoginRequired:
+	case oauth.LoginRequired, oauth.InvalidRequestURI:
 		return pages.Expired
 	}
 	return pages.InvalidRequest

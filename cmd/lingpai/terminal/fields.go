@@ -14,7 +14,7 @@ var labels = map[string]string{
 	"client_id": "CLIENT_ID", "grants": "--grant", "scopes": "--scope", "default_scopes": "--default-scope",
 	"audience": "--audience", "is_audience": "--is-audience", "legacy_audience_until": "DATE",
 	"apps": "--app", "origins": "--origin", "access_ttl": "--access-ttl",
-	"jwks": "--jwks-file", "jwks_uri": "--jwks-uri",
+	"jwks": "--jwks-file", "jwks_uri": "--jwks-uri", "require_par": "--par",
 	"redirect_uris": "--redirect-uri", "post_logout_redirect_uris": "--post-logout-redirect-uri",
 	"backchannel_logout_uri": "--backchannel-logout-uri", "optional_pkce": "--pkce",
 	"idle_ttl": "--idle-ttl", "absolute_ttl": "--absolute-ttl", "refresh_keys": "--refresh-keys",

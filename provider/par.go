@@ -1,0 +1,40 @@
+package provider
+
+import (
+	"net/http"
+
+	"github.com/lingpai/lingpai/authorize"
+	"github.com/lingpai/lingpai/clients"
+)
+
+// pushedRequestEndpoint is RFC 9126: a client sends an authorization request here, and the browser takes only a
+// reference to it to the authorization endpoint.
+type pushedRequestEndpoint struct {
+	clients   *clients.Registry
+	authorize *authorize.Service
+}
+
+// pushedRequest is the answer (RFC 9126 §2.2).
+type pushedRequest struct {
+	RequestURI string `json:"request_uri"`
+	ExpiresIn  int64  `json:"expires_in"` // seconds
+}
+
+func (e pushedRequestEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
+	if err := readForm(r); err != nil {
+		return err
+	}
+	client, err := e.clients.Authenticate(r.Context(), r)
+	if err != nil {
+		return err
+	}
+	if err := client.CheckOrigin(r.Header); err != nil {
+		return err
+	}
+	uri, err := e.authorize.Push(r.Context(), client, r.RemoteAddr, r.PostForm)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, pushedRequest{uri, int64(authorize.PushedLifetime.Seconds())})
+	return nil
+}

@@ -1,0 +1,177 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// push pushes an authorization request of a client, and returns the path of /authorize with its request_uri.
+func (w *web) push(client string, pairs ...string) string {
+	w.t.Helper()
+	a := w.pushed(client, pairs...)
+	require.Equal(w.t, http.StatusCreated, a.status, a.body)
+	require.Equal(w.t, "no-store", a.header.Get("Cache-Control"))
+	require.EqualValues(w.t, 600, a.members["expires_in"])
+	return "/authorize?" + url.Values{"client_id": {client}, "request_uri": {a.text("request_uri")}}.Encode()
+}
+
+// pushed is the answer to a pushed request. A value of "" leaves a parameter out.
+func (w *web) pushed(client string, pairs ...string) answer {
+	values, err := url.ParseQuery(strings.TrimPrefix(w.request(client), "/authorize?"))
+	require.NoError(w.t, err)
+	if client != "spa" {
+		values.Set("client_secret", testSecret)
+	}
+	for n := 0; n < len(pairs); n += 2 {
+		values.Set(pairs[n], pairs[n+1])
+	}
+	return w.post("/par", values.Encode(), nil)
+}
+
+// TestPushedRequests are shown and answered like others, in any language, and may be long (RFC 9126).
+func TestPushedRequests(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	for _, client := range []string{"shop", "spa"} {
+		v := w.visitor()
+		target := w.push(client, "state", strings.Repeat("s", 1024), "nonce", strings.Repeat("n", 255), "login_hint",
+			"alice", "ui_locales", "en", "scope", "openid profile")
+		form := v.follow(v.open(target))
+		require.Contains(t, form.body, `value="alice"`)
+		require.Contains(t, form.body, `<html lang="en"`)
+		require.NotContains(t, form.at, "nnnn", "only the reference goes through the browser")
+		inChinese := strings.Replace(form.at, "ui_locales=en", "ui_locales=zh-CN", 1)
+		require.Contains(t, v.open(inChinese).body, `<html lang="zh-CN"`)
+		values := v.answered(v.enter(form, "alice"), client)
+		require.Equal(t, strings.Repeat("s", 1024), values.Get("state"))
+		tokens := w.redeem(client, values.Get("code"))
+		requireTokens(t, tokens)
+		require.Equal(t, strings.Repeat("n", 255), claimsOf(t, tokens.text("id_token"))["nonce"])
+	}
+}
+
+// TestAPushedRequestIsAnsweredOnce: of several uses, also in parallel, one gets a code.
+func TestAPushedRequestIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	v.signIn("alice", "shop")
+	target := w.push("shop")
+	pages := make([]page, 8)
+	var running sync.WaitGroup
+	for n := range pages {
+		running.Go(func() { pages[n] = v.open(target) })
+	}
+	running.Wait()
+	codes := 0
+	for _, p := range pages {
+		if strings.Contains(p.next(), "code=") {
+			codes++
+			continue
+		}
+		require.Equal(t, http.StatusBadRequest, p.status)
+		require.Contains(t, p.body, "页面已过期")
+	}
+	require.Equal(t, 1, codes)
+}
+
+// TestPushedRequestsOfOthers: a reference is of use to its client only, for ten minutes, and says nothing otherwise.
+func TestPushedRequestsOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	v.signIn("alice", "shop")
+	target := w.push("shop")
+	requirePage := func(target string) {
+		t.Helper()
+		p := v.open(target)
+		require.Equal(t, http.StatusBadRequest, p.status)
+		require.Empty(t, p.next(), "nobody is told: the redirect URI is not proved")
+		require.Contains(t, p.body, "页面已过期")
+	}
+	requirePage(strings.Replace(target, "client_id=shop", "client_id=spa", 1))
+	requirePage(strings.Replace(target, "client_id=shop", "client_id=nobody", 1))
+	requirePage(target + "x")
+	require.Equal(t, http.StatusBadRequest, v.open(target+"&client_id=shop").status)
+	require.Equal(t, http.StatusBadRequest, v.open(target+"&request_uri=x").status)
+	p := v.open(target + "&redirect_uri=https%3A%2F%2Fevil.example&state=other&scope=profile")
+	require.Equal(t, "the state", v.answered(p, "shop").Get("state"), "parameters beside the reference do not count")
+
+	target = w.push("shop")
+	w.clock.Move(10*time.Minute + time.Second)
+	requirePage(target)
+	target = w.push("shop")
+	w.volatile.broken.Store(true)
+	require.Equal(t, http.StatusServiceUnavailable, v.open(target).status)
+	requireError(t, w.pushed("shop"), http.StatusServiceUnavailable, "temporarily_unavailable")
+	w.volatile.broken.Store(false)
+	record, err := w.database.Clients().Find(t.Context(), "shop")
+	require.NoError(t, err)
+	record.RedirectURIs = []string{thirdCallback}
+	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	require.Empty(t, v.open(target).next(), "the client has changed since")
+}
+
+// TestBadPushedRequests are refused when they are pushed, without a page.
+func TestBadPushedRequests(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	for name, test := range map[string]struct {
+		status int
+		code   string
+		pairs  []string
+	}{
+		"no secret":        {http.StatusUnauthorized, "invalid_client", []string{"client_secret", "wrong"}},
+		"another client":   {http.StatusUnauthorized, "invalid_client", []string{"client_id", "nobody"}},
+		"a reference":      {http.StatusBadRequest, "invalid_request", []string{"request_uri", "urn:x"}},
+		"a request object": {http.StatusBadRequest, "request_not_supported", []string{"request", "x"}},
+		"another address": {http.StatusBadRequest, "invalid_request",
+			[]string{"redirect_uri", "https://evil.example"}},
+		"no challenge": {http.StatusBadRequest, "invalid_request", []string{"code_challenge", ""}},
+		"another type": {http.StatusBadRequest, "unsupported_response_type",
+			[]string{"response_type", "token"}},
+		"a scope": {http.StatusBadRequest, "invalid_scope", []string{"scope", "openid everything"}},
+		"a resource": {http.StatusBadRequest, "invalid_target",
+			[]string{"resource", "https://api.example.com"}},
+		"a long state":        {http.StatusBadRequest, "invalid_request", []string{"state", strings.Repeat("s", 1025)}},
+		"a control character": {http.StatusBadRequest, "invalid_request", []string{"nonce", "\n"}},
+	} {
+		requireError(t, w.pushed("shop", test.pairs...), test.status, test.code)
+		t.Log(name)
+	}
+	require.Equal(t, http.StatusMethodNotAllowed, w.get("/par", nil).status)
+	require.NotContains(t, w.volatile.called(), "Put", "nothing is kept")
+}
+
+// TestClientsThatMustPush: a request in the URL could have been changed on its way through the browser.
+func TestClientsThatMustPush(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	record, err := w.database.Clients().Find(t.Context(), "shop")
+	require.NoError(t, err)
+	record.RequirePAR = true
+	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	v := w.visitor()
+	p := v.open(w.request("shop"))
+	require.Equal(t, "invalid_request", v.answered(p, "shop").Get("error"))
+	v.code(v.enter(v.follow(v.open(w.push("shop"))), "alice"), "shop")
+}
+
+// TestFloodsOfPushedRequests: nobody can fill the store in the name of a public client, and others are not hit.
+func TestFloodsOfPushedRequests(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	for range 300 {
+		w.push("spa")
+	}
+	requireError(t, w.pushed("spa"), http.StatusTooManyRequests, "temporarily_unavailable")
+	w.push("shop")
+	w.clock.Move(time.Minute)
+	w.push("spa")
+}
