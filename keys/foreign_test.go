@@ -154,3 +154,22 @@ func TestForeignKeySets(t *testing.T) {
 	_, err = set.Verify(signed(t, jwa.EdDSA, signers["ed"], nil), "")
 	require.NoError(t, err)
 }
+
+// BenchmarkForeign measures what the signature of somebody else costs.
+func BenchmarkForeign(b *testing.B) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(b, err)
+	public, err := jwk.FromRaw(key.Public())
+	require.NoError(b, err)
+	text, err := json.Marshal(map[string]any{"keys": []jwk.Key{public}})
+	require.NoError(b, err)
+	set, err := keys.ParseForeign(text)
+	require.NoError(b, err)
+	token, err := jws.Sign([]byte(`{"sub":"x"}`), jws.WithKey(jwa.ES256, key))
+	require.NoError(b, err)
+	for b.Loop() {
+		if _, err := set.Verify(token, ""); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

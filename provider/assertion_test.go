@@ -30,9 +30,16 @@ type signer struct {
 
 func newSigner(t *testing.T) signer {
 	t.Helper()
+	return newEnv(t).signer()
+}
+
+// signer registers the client "signer".
+func (w *env) signer() signer {
+	t := w.t
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	s := signer{newEnv(t), key}
+	s := signer{w, key}
 	point, err := key.PublicKey.Bytes()
 	require.NoError(t, err)
 	encode := base64.RawURLEncoding.EncodeToString

@@ -35,6 +35,17 @@ func BenchmarkToken(b *testing.B) {
 			post(form)
 		}
 	})
+	client := w.signer()
+	b.Run("private_key_jwt", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			b.StopTimer()
+			form := url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {assertionType},
+				"client_assertion": {client.assertion(client.claims(nil))}}
+			b.StartTimer()
+			post(form)
+		}
+	})
 	b.Run("refresh_token", func(b *testing.B) {
 		token := w.signIn("alice").text("refresh_token")
 		b.ReportAllocs()
