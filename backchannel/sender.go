@@ -22,7 +22,13 @@ const (
 	interval  = 2 * time.Second // between two polls of the store
 	giveUp    = 24 * time.Hour  // after the end of the session
 	maxAnswer = 4 << 10         // bytes that are read of an answer
+
+	// silence is how long nothing is sent to a client that did not answer. Each of its notices would wait for the time
+	// limit, and those of other clients behind them.
+	silence = 30 * time.Second
 )
+
+var errSilent = errors.New("the client did not answer just before")
 
 // Meter counts notices by outcome: delivered, failed (it is tried again), undelivered (given up).
 type Meter interface{ NoticeSent(outcome string) }
@@ -41,11 +47,14 @@ type Config struct {
 type Sender struct {
 	config   Config
 	outbound *outbound.Client
+
+	mutex  sync.Mutex
+	silent map[string]time.Time // clients that did not answer, and until when nothing is sent to them
 }
 
 // New returns a Sender.
 func New(c Config) *Sender {
-	return &Sender{config: c, outbound: outbound.New(c.Issuer)}
+	return &Sender{config: c, outbound: outbound.New(c.Issuer), silent: map[string]time.Time{}}
 }
 
 // Run sends notices until the context ends.
@@ -95,7 +104,10 @@ func (s *Sender) deliver(ctx context.Context, notice identity.LogoutNotice, now 
 	case err != nil:
 		return err
 	}
-	final, failure := s.send(ctx, client.BackchannelLogoutURI, notice)
+	final, failure := false, errSilent
+	if !s.isSilent(client.ID, now) {
+		final, failure = s.send(ctx, client.BackchannelLogoutURI, notice, now)
+	}
 	outcome, level := "failed", slog.LevelInfo
 	switch {
 	case failure == nil:
@@ -113,9 +125,20 @@ func (s *Sender) deliver(ctx context.Context, notice identity.LogoutNotice, now 
 	return err
 }
 
+func (s *Sender) isSilent(clientID string, now time.Time) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	until, found := s.silent[clientID]
+	if found && !now.Before(until) {
+		delete(s.silent, clientID)
+	}
+	return now.Before(until)
+}
+
 // send posts a logout token (Back-Channel Logout §2.5). The failure is final if the client has refused the token
 // (§2.8).
-func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNotice) (final bool, failure error) {
+func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNotice, now time.Time) (final bool,
+	failure error) {
 	token, err := tokens.SignLogoutToken(s.config.Tokens, notice)
 	if err != nil {
 		return false, err
@@ -128,6 +151,9 @@ func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNot
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := s.outbound.Do(request)
 	if err != nil {
+		s.mutex.Lock()
+		s.silent[notice.ClientID] = now.Add(silence)
+		s.mutex.Unlock()
 		return false, err
 	}
 	defer response.Body.Close()

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,6 +137,41 @@ func TestUndeliveredNotices(t *testing.T) {
 		require.Contains(t, events[0].Detail, "the client answered")
 		require.NotContains(t, w.log.String(), "the-secret-of-the-client")
 	}
+}
+
+// TestOneSilentClient: a client that does not answer does not delay the notices of others for long.
+func TestOneSilentClient(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	var asked atomic.Int32
+	dead := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(dead.Close)
+	spa := newReceiver(t, http.StatusOK)
+	w.notify("shop", dead.URL)
+	w.notify("spa", spa.URL)
+	v, other := w.visitor(), w.visitor()
+	v.tokens("alice", "shop")
+	v.more("shop")
+	other.tokens("bob", "spa")
+	v.submit(v.open("/sign-out"))
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	require.EqualValues(t, 2, asked.Load())
+
+	w.clock.Move(20 * time.Second)
+	v.tokens("alice", "shop")
+	v.submit(v.open("/sign-out"))
+	other.submit(other.open("/sign-out"))
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	require.Len(t, spa.received(), 1)
+	require.EqualValues(t, 2, asked.Load(), "nobody waits for it again")
+
+	w.clock.Move(2 * time.Minute)
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	require.EqualValues(t, 5, asked.Load(), "it is tried again")
 }
 
 // TestRepeatedNotice is sent again after the client has failed, with a new token.
