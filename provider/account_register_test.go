@@ -168,12 +168,7 @@ func TestMassRegistrationOfAccounts(t *testing.T) {
 	from := func(address, name string) answer {
 		return w.account("POST /users", "", person(name, ":X-Forwarded-For", address))
 	}
-	statuses := make([]int, 24)
-	var group sync.WaitGroup
-	for n := range statuses {
-		group.Go(func() { statuses[n] = from("192.0.2.1", []string{"alice", fmt.Sprintf("bot-%d", n)}[n%2]).status })
-	}
-	group.Wait()
+	statuses := atOnce(24, func(n int) int { return from("192.0.2.1", []string{"alice", fmt.Sprintf("bot-%d", n)}[n%2]).status })
 	let := slices.DeleteFunc(statuses, func(status int) bool { return status == http.StatusTooManyRequests })
 	require.Len(t, let, 10)
 	a := from("192.0.2.1", "eve")

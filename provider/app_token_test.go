@@ -167,12 +167,7 @@ func TestAppTokenRate(t *testing.T) {
 	require.NoError(t, w.database.Clients().Create(context.Background(), long))
 	for _, client := range []string{"broker", long.ID} {
 		token := w.brokerToken(client)
-		answers := make([]answer, 80)
-		var group sync.WaitGroup
-		for n := range answers {
-			group.Go(func() { answers[n] = w.appToken(token) })
-		}
-		group.Wait()
+		answers := atOnce(80, func(int) answer { return w.appToken(token) })
 		given := 0
 		for _, a := range answers {
 			if a.status == http.StatusOK {

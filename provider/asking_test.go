@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -175,4 +176,15 @@ func requireDescription(t testing.TB, text string) {
 	for _, char := range []byte(text) {
 		require.True(t, ' ' <= char && char <= '~' && char != '"' && char != '\\', "%q in %q", char, text)
 	}
+}
+
+// atOnce does something several times in parallel, and returns the results.
+func atOnce[R any](times int, do func(n int) R) []R {
+	results := make([]R, times)
+	var running sync.WaitGroup
+	for n := range results {
+		running.Go(func() { results[n] = do(n) })
+	}
+	running.Wait()
+	return results
 }

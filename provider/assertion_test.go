@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"sync"
 	"testing"
 	"time"
 
@@ -155,12 +154,7 @@ func TestReplayedAssertions(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)
 	assertion := s.assertion(s.claims(map[string]any{"jti": "1"}))
-	answers := make([]answer, 8)
-	var running sync.WaitGroup
-	for n := range answers {
-		running.Go(func() { answers[n] = s.ask(assertion) })
-	}
-	running.Wait()
+	answers := atOnce(8, func(int) answer { return s.ask(assertion) })
 	won := 0
 	for _, a := range answers {
 		if a.status == http.StatusOK {

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -79,12 +78,7 @@ func TestCodesInParallel(t *testing.T) {
 	t.Parallel()
 	v := newWeb(t).visitor()
 	code := v.codeFor("alice", "shop")
-	answers := make([]answer, 8)
-	var running sync.WaitGroup
-	for n := range answers {
-		running.Go(func() { answers[n] = v.redeem("shop", code) })
-	}
-	running.Wait()
+	answers := atOnce(8, func(int) answer { return v.redeem("shop", code) })
 	won := 0
 	for _, a := range answers {
 		if a.status == http.StatusOK {

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -63,12 +62,7 @@ func TestAPushedRequestIsAnsweredOnce(t *testing.T) {
 	v := w.visitor()
 	v.signIn("alice", "shop")
 	target := w.push("shop")
-	pages := make([]page, 8)
-	var running sync.WaitGroup
-	for n := range pages {
-		running.Go(func() { pages[n] = v.open(target) })
-	}
-	running.Wait()
+	pages := atOnce(8, func(int) page { return v.open(target) })
 	codes := 0
 	for _, p := range pages {
 		if strings.Contains(p.next(), "code=") {

@@ -123,12 +123,7 @@ func TestGuessingFromManyAddresses(t *testing.T) {
 func TestGuessingInParallel(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	statuses := make([]int, 100)
-	var group sync.WaitGroup
-	for n := range statuses {
-		group.Go(func() { statuses[n] = w.token(passwordForm("alice", strings.Repeat("p", 4000+n))).status })
-	}
-	group.Wait()
+	statuses := atOnce(100, func(n int) int { return w.token(passwordForm("alice", strings.Repeat("p", 4000+n))).status })
 	slices.Sort(statuses)
 	require.Equal(t, slices.Concat(slices.Repeat([]int{http.StatusBadRequest}, 5),
 		slices.Repeat([]int{http.StatusTooManyRequests}, 95)), statuses)

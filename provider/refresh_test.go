@@ -89,12 +89,7 @@ func TestReuseWithinTheWindowForksNothing(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	first := w.signIn("alice").text("refresh_token")
-	successors := make([]string, 30)
-	var group sync.WaitGroup
-	for n := range successors {
-		group.Go(func() { successors[n] = w.token(refreshForm(first)).text("refresh_token") })
-	}
-	group.Wait()
+	successors := atOnce(30, func(int) string { return w.token(refreshForm(first)).text("refresh_token") })
 	for _, successor := range successors {
 		require.NotEmpty(t, successor)
 		require.Equal(t, successors[0], successor)

@@ -180,12 +180,7 @@ func TestCodesWorkOnceAndAtTheirOwnApp(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	f := w.wechatCode("alice")
-	answers := make([]answer, 20)
-	var group sync.WaitGroup
-	for n := range answers {
-		group.Go(func() { answers[n] = w.token(f) })
-	}
-	group.Wait()
+	answers := atOnce(20, func(int) answer { return w.token(f) })
 	good := 0
 	for _, a := range answers {
 		if a.status == http.StatusOK {
