@@ -168,7 +168,9 @@ func TestMassRegistrationOfAccounts(t *testing.T) {
 	from := func(address, name string) answer {
 		return w.account("POST /users", "", person(name, ":X-Forwarded-For", address))
 	}
-	statuses := atOnce(24, func(n int) int { return from("192.0.2.1", []string{"alice", fmt.Sprintf("bot-%d", n)}[n%2]).status })
+	statuses := atOnce(24, func(n int) int {
+		return from("192.0.2.1", []string{"alice", fmt.Sprintf("bot-%d", n)}[n%2]).status
+	})
 	let := slices.DeleteFunc(statuses, func(status int) bool { return status == http.StatusTooManyRequests })
 	require.Len(t, let, 10)
 	a := from("192.0.2.1", "eve")

@@ -123,7 +123,9 @@ func TestGuessingFromManyAddresses(t *testing.T) {
 func TestGuessingInParallel(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	statuses := atOnce(100, func(n int) int { return w.token(passwordForm("alice", strings.Repeat("p", 4000+n))).status })
+	statuses := atOnce(100, func(n int) int {
+		return w.token(passwordForm("alice", strings.Repeat("p", 4000+n))).status
+	})
 	slices.Sort(statuses)
 	require.Equal(t, slices.Concat(slices.Repeat([]int{http.StatusBadRequest}, 5),
 		slices.Repeat([]int{http.StatusTooManyRequests}, 95)), statuses)
