@@ -27,9 +27,9 @@ func newAsset(base, name, contentType string, body []byte) asset {
 	return asset{body, contentType, version, path.Join("/", base, "pages", version, name)}
 }
 
-// assetsOf returns the assets of a theme by name.
-func assetsOf(base string, theme Theme) map[string]asset {
-	style := theme.Light.css() + "\n@media(prefers-color-scheme:dark){" + theme.Dark.css() + "}\n" + file("style.css")
+// assetsOf returns the assets of a theme by name, with a style sheet that uses its colors.
+func assetsOf(base string, theme Theme, style string) map[string]asset {
+	style = theme.Light.css() + "\n@media(prefers-color-scheme:dark){" + theme.Dark.css() + "}\n" + style
 	all := map[string]asset{
 		"style.css": newAsset(base, "style.css", "text/css; charset=utf-8", []byte(style)),
 		"submit.js": newAsset(base, "submit.js", "text/javascript; charset=utf-8", []byte(file("submit.js"))),

@@ -29,34 +29,48 @@ type Pages struct {
 
 // New returns the pages of an issuer, or an error if it is not a URL.
 func New(issuer string, theme Theme) (*Pages, error) {
-	u, err := url.Parse(issuer)
+	return newPages(issuer, theme, file("style.css"), templateFiles, catalogs)
+}
+
+// NewWith returns pages of another package, with our layout, words and style, to which its files are added: templates,
+// words and style.css. The assets are served below base, which is a URL.
+func NewWith(base string, theme Theme, files fs.FS) (*Pages, error) {
+	style, err := fs.ReadFile(files, "style.css")
+	if err != nil {
+		return nil, err
+	}
+	return newPages(base, theme, file("style.css")+"\n"+string(style), files, catalogs, files)
+}
+
+func newPages(base string, theme Theme, style string, templates fs.FS, words ...fs.FS) (*Pages, error) {
+	u, err := url.Parse(base)
 	if err != nil {
 		return nil, err
 	}
 	theme.Name = cmp.Or(theme.Name, u.Host)
-	p := &Pages{theme: theme, assets: assetsOf(u.Path, theme),
+	p := &Pages{theme: theme, assets: assetsOf(u.Path, theme, style),
 		templates: map[string]func() map[string]*template.Template{}}
 	for _, lang := range Languages() {
 		p.templates[lang] = sync.OnceValue(func() map[string]*template.Template {
-			return parse(theme.Scopes.in(lang, wordsOf(lang)))
+			return parse(templates, theme.Scopes.in(lang, wordsOf(lang, words...)))
 		})
 	}
 	return p, nil
 }
 
 // parse returns the templates by name, with words. It panics if one is wrong: tests read all of them.
-func parse(w words) map[string]*template.Template {
+func parse(templates fs.FS, w words) map[string]*template.Template {
 	funcs := template.FuncMap{"say": w.say, "count": w.count, "minutes": w.minutes, "ago": w.ago, "scope": w.scope,
 		"has": w.has, "shown": shown, "link": link}
 	base := template.Must(template.New(layout).Funcs(funcs).ParseFS(templateFiles, "templates/"+layout))
-	files, err := fs.Glob(templateFiles, "templates/*.html")
+	files, err := fs.Glob(templates, "templates/*.html")
 	if err != nil {
 		panic(err)
 	}
 	parsed := map[string]*template.Template{}
 	for _, file := range files {
 		if name := strings.TrimSuffix(path.Base(file), ".html"); path.Base(file) != layout {
-			parsed[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, file))
+			parsed[name] = template.Must(template.Must(base.Clone()).ParseFS(templates, file))
 		}
 	}
 	return parsed
@@ -82,7 +96,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page 
 		v.Assets[name] = asset.path
 	}
 	var body bytes.Buffer
-	if err := p.templates[lang]()[page.template()].ExecuteTemplate(&body, layout, v); err != nil {
+	if err := p.templates[lang]()[page.Template()].ExecuteTemplate(&body, layout, v); err != nil {
 		panic(fmt.Errorf("pages: %w", err)) // tests render all pages
 	}
 	setHeaders(w.Header(), page)

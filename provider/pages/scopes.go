@@ -30,7 +30,7 @@ func ParseScopeWords(file []byte) (ScopeWords, error) {
 	if err := json.Unmarshal(file, &all); err != nil {
 		return nil, errors.New(`the file is not JSON like {"orders.read": {"zh-CN": "查看订单", "en": "See your orders"}}`)
 	}
-	fixed := wordsOf(Languages()[0])
+	fixed := wordsOf(Languages()[0], catalogs)
 	for name, texts := range all {
 		if fixed.has("scope." + name) {
 			return nil, fmt.Errorf("%q is a scope of this server", name)

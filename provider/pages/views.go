@@ -2,9 +2,10 @@ package pages
 
 import "time"
 
-// Page is one of the types below. Its texts may come from anyone: they are cleaned and escaped.
+// Page is one of the types below, or of another package that has templates of its own: see [NewWith]. Its texts may
+// come from anyone: they are cleaned and escaped.
 type Page interface {
-	template() string
+	Template() string // the name of its file in templates, without ".html"
 }
 
 // Form is where a form is posted, and what it carries on.
@@ -128,11 +129,26 @@ const (
 	NotFound        ErrorKind = "not_found"
 )
 
-func (SignIn) template() string        { return "sign_in" }
-func (ChooseAccount) template() string { return "choose_account" }
-func (Consent) template() string       { return "consent" }
-func (SignOut) template() string       { return "sign_out" }
-func (SignedOut) template() string     { return "signed_out" }
-func (SentOn) template() string        { return "sent_on" }
-func (FormPost) template() string      { return "form_post" }
-func (Error) template() string         { return "error" }
+// Template implements Page.
+func (SignIn) Template() string { return "sign_in" }
+
+// Template implements Page.
+func (ChooseAccount) Template() string { return "choose_account" }
+
+// Template implements Page.
+func (Consent) Template() string { return "consent" }
+
+// Template implements Page.
+func (SignOut) Template() string { return "sign_out" }
+
+// Template implements Page.
+func (SignedOut) Template() string { return "signed_out" }
+
+// Template implements Page.
+func (SentOn) Template() string { return "sent_on" }
+
+// Template implements Page.
+func (FormPost) Template() string { return "form_post" }
+
+// Template implements Page.
+func (Error) Template() string { return "error" }

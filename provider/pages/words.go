@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -16,16 +17,19 @@ var catalogs embed.FS
 // words are the texts of the pages in one language, by key. A text may contain {names} of values.
 type words map[string]string
 
-// wordsOf returns the words in a language.
-func wordsOf(lang string) (found words) {
-	text, err := catalogs.ReadFile("words/" + lang + ".json")
-	if err == nil {
-		err = json.Unmarshal(text, &found)
+// wordsOf returns the words of several catalogs in a language.
+func wordsOf(lang string, catalogs ...fs.FS) words {
+	all := words{}
+	for _, catalog := range catalogs {
+		text, err := fs.ReadFile(catalog, "words/"+lang+".json")
+		if err == nil {
+			err = json.Unmarshal(text, &all) // adds to the map
+		}
+		if err != nil {
+			panic(err) // tests read all of them
+		}
 	}
-	if err != nil {
-		panic(err) // tests read all of them
-	}
-	return found
+	return all
 }
 
 // say returns a text as HTML. The pairs are names of values and the values, which are cleaned, escaped and isolated
