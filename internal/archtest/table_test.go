@@ -65,6 +65,8 @@ var table = []rule{
 	{"cmd/lingpai/userimport", []string{"identity", "password", "oauth", "clients", "accounts", "admin",
 		"cmd/lingpai/terminal"}, pure},
 	{"cmd/lingpai/simulator", []string{"*"}, nil},
+	{"cmd/lingpai/dev/devpages", []string{"provider/pages"}, engines},
+	{"cmd/lingpai/dev/demo", []string{"provider/pages", "cmd/lingpai/dev/devpages"}, engines},
 	{"cmd/lingpai/dev", []string{"*"}, nil},
 	{"cmd/lingpai", []string{"*"}, nil},
 
