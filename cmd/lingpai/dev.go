@@ -13,10 +13,11 @@ func newDevCommand() *cobra.Command {
 	cmd := addOutputFlag(&cobra.Command{
 		Use:   "dev",
 		Short: "Run a development server; needs no WeChat account, database or configuration",
-		Long: `Run a development server on loopback, with an SQLite database, a WeChat simulator, two clients and
+		Long: `Run a development server on loopback, with an SQLite database, a WeChat simulator, three clients and
 a user. It fetches and verifies a token, prints a curl command for every grant, and logs each request until it is
-stopped. Started again with the same --data, it keeps keys, clients, users, sessions and the port of the simulator.
-It uses only databases that it created itself, and no real AppSecrets.
+stopped. In a browser, / shows users, clients and the last requests, and /demo is a site to sign in to. Started again
+with the same --data, it keeps keys, clients, users, sessions and the port of the simulator. It uses only databases
+that it created itself, and no real AppSecrets.
 
 All LINGPAI_… variables of "lingpai serve --help" apply, within these limits. Set NO_COLOR to turn colors off.`,
 		Example: "  lingpai dev\n  lingpai dev --addr 127.0.0.1:8080 --data ./data --output json",

@@ -68,12 +68,15 @@ func TestDevEndsItsScreenWithATableAndLogsRequests(t *testing.T) {
 	require.NotContains(t, printed.String(), "\x1b")
 	_, table, _ := strings.Cut(printed.String(), "Requests are logged below.\n\n")
 	require.Regexp(t, `^  URL       http://127\.0\.0\.1:\d+
+  Demo site http://127\.0\.0\.1:\d+/demo
   Clients   dev-mini-program \(public, app wx[0-9a-f]{16}\)
             dev-confidential \(secret \S+\)
   User      demo \(password \S+\)
   Simulator http://127\.0\.0\.1:\d+
 $`, table)
 	base := strings.Fields(table)[1]
+	require.Contains(t, printed.String(), "In a browser:\n  "+base+"/      users, clients and the last requests\n  "+
+		base+"/demo  a site to sign in to")
 	require.Empty(t, p.Log(), "the requests that try it out are not logged")
 	require.Equal(t, "invalid_client", postForm(t, base+"/token", "nobody", "SECRET", "grant_type", "password",
 		"username", "demo", "password", "SECRET").text("error"))

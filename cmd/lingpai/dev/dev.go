@@ -3,6 +3,7 @@
 package dev
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,14 @@ type Options struct {
 	Stdout, Stderr io.Writer
 }
 
+// log returns where requests are logged, and how. Scripts read one line of JSON and nothing else.
+func (o Options) log() (io.Writer, palette) {
+	if o.JSON {
+		return io.Discard, false
+	}
+	return o.Stderr, paletteOf(o.Stderr)
+}
+
 // Run runs a provider until the context ends. When it has fetched and verified a token, it prints how to use the
 // provider.
 func Run(ctx context.Context, o Options) error {
@@ -45,19 +54,12 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer database.Close()
 	database.LogTo(logger)
-	if err := claimDatabase(ctx, database, seeds); err != nil {
+	if err := prepare(ctx, database, seeds); err != nil {
 		return err
 	}
-	if err := seed(ctx, database, seeds); err != nil {
-		return err
-	}
-	listener, err := listen(c.Addr, o.Fixed)
+	listener, err := o.listenAt(&c)
 	if err != nil {
 		return err
-	}
-	warnOfOtherPort(o.Stderr, c.Addr, listener.Addr().String())
-	if c.Issuer == "" {
-		c.Issuer = "http://" + listener.Addr().String()
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -72,6 +74,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer volatile.Close()
+	c.Pages.Scopes = scopeWords(c.Pages.Scopes)
 	process, err := server.New(ctx, server.Config{Settings: c, Stores: server.StoresOf(database), Volatile: volatile,
 		Logger: logger})
 	if err != nil {
@@ -81,12 +84,14 @@ func Run(ctx context.Context, o Options) error {
 	if err := process.Start(ctx); err != nil {
 		return err
 	}
+	requests := newRequestLog(process.Handler())
+	site, err := newSite(ctx, c, seeds, database, requests)
+	if err != nil {
+		return err
+	}
 	served := make(chan error, 1)
-	requests := newRequestLog(process.Handler(), o.Stderr, paletteOf(o.Stderr))
-	go func() {
-		served <- process.Serve(ctx, requests, listener)
-	}()
-	demo, err := tryOut(ctx, c, seeds)
+	go func() { served <- process.Serve(ctx, site, listener) }()
+	tried, err := tryOut(ctx, c, seeds)
 	if ctx.Err() != nil { // stopped before it was ready
 		return <-served
 	}
@@ -94,10 +99,8 @@ func Run(ctx context.Context, o Options) error {
 		stop()
 		return errors.Join(fmt.Errorf("the provider is up but its first token failed: %w", err), <-served)
 	}
-	if !o.JSON { // scripts read one line of JSON and nothing else
-		requests.start()
-	}
-	if err := printReady(o.Stdout, o.JSON, c, seeds, demo); err != nil {
+	requests.start(o.log())
+	if err := printReady(o.Stdout, o.JSON, c, seeds, tried); err != nil {
 		return err
 	}
 	return <-served
@@ -147,6 +150,17 @@ func LoadOptions(addr, data string) settings.LoadOptions {
 			}},
 		},
 	}
+}
+
+// listenAt listens for requests to the provider, and completes its issuer with the port.
+func (o Options) listenAt(c *settings.Settings) (net.Listener, error) {
+	listener, err := listen(c.Addr, o.Fixed)
+	if err != nil {
+		return nil, err
+	}
+	warnOfOtherPort(o.Stderr, c.Addr, listener.Addr().String())
+	c.Issuer = cmp.Or(c.Issuer, "http://"+listener.Addr().String())
+	return listener, nil
 }
 
 // warnOfOtherPort warns if a provider does not listen on the port that it was asked to.

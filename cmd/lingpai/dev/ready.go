@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/dev/demo"
 	"github.com/lingpai/lingpai/server/settings"
 )
 
@@ -34,7 +35,7 @@ type Ready struct {
 }
 
 // printReady prints how to use the provider, as one line of JSON or as a screen for people.
-func printReady(w io.Writer, asJSON bool, c settings.Settings, s seeds, d demo) error {
+func printReady(w io.Writer, asJSON bool, c settings.Settings, s seeds, d trial) error {
 	ready := Ready{Issuer: c.Issuer, TokenEndpoint: c.Issuer + "/token",
 		JWKSURI: c.Issuer + "/.well-known/jwks.json"}
 	ready.MiniProgram.ClientID, ready.MiniProgram.AppID = miniProgram, s.AppID
@@ -46,7 +47,7 @@ func printReady(w io.Writer, asJSON bool, c settings.Settings, s seeds, d demo) 
 	}
 	colors := paletteOf(w)
 	_, err := strings.NewReplacer(
-		"{issuer}", ready.Issuer, "{token_endpoint}", ready.TokenEndpoint, "{jwks_uri}", ready.JWKSURI,
+		"{origin}", originOf(c.Issuer).String(), "{token_endpoint}", ready.TokenEndpoint, "{jwks_uri}", ready.JWKSURI,
 		"{database}", c.DatabaseName(),
 		"{header}", indented(d.header), "{claims}", indented(d.claims), "{refresh_token}", d.RefreshToken,
 		"{simulator}", ready.Simulator.URL, "{appid}", s.AppID, "{mini_program}", miniProgram,
@@ -63,6 +64,7 @@ func printReady(w io.Writer, asJSON bool, c settings.Settings, s seeds, d demo) 
 func printSummary(w io.Writer, colors palette, r Ready) error {
 	for _, row := range [][2]string{
 		{"URL", r.Issuer},
+		{"Demo site", originOf(r.Issuer).String() + demo.Path},
 		{"Clients", r.MiniProgram.ClientID + " (public, app " + r.MiniProgram.AppID + ")"},
 		{"", r.Confidential.ClientID + " (secret " + r.Confidential.ClientSecret + ")"},
 		{"User", r.User.Username + " (password " + r.User.Password + ")"},
@@ -86,6 +88,10 @@ and the access token was verified against {jwks_uri}.
 
 {header}
 {claims}
+
+In a browser:
+  {origin}/      users, clients and the last requests
+  {origin}/demo  a site to sign in to, which explains its tokens
 
 Try it yourself.
 

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,13 +17,13 @@ import (
 func logged(t *testing.T, colors palette, handler http.HandlerFunc, method, target, body string) string {
 	t.Helper()
 	var b bytes.Buffer
-	l := newRequestLog(handler, &b, colors)
+	l := newRequestLog(handler)
 	now := time.Date(2026, 11, 29, 10, 4, 5, 0, time.UTC)
 	l.now = func() time.Time {
 		now = now.Add(12 * time.Millisecond)
 		return now
 	}
-	l.start()
+	l.start(&b, colors)
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	l.ServeHTTP(httptest.NewRecorder(), r)
@@ -61,12 +62,61 @@ func TestEachRequestIsALine(t *testing.T) {
 	require.NotContains(t, logged(t, false, answering(200), "POST", "/token", padded), "password")
 }
 
+// TestTheLastRequestsAreKept, with the client that a request names and the error code of its answer, if it is one.
+func TestTheLastRequestsAreKept(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, location, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			_ = r.ParseForm()
+			w.Header().Set("Location", location)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for _, c := range []struct {
+		handler            http.HandlerFunc
+		target, body, user string
+		client, code       string
+	}{
+		{answer(400, "", `{"error":"invalid_grant"}`), "/token", "client_id=a", "", "a", "invalid_grant"},
+		{answer(401, "", `{"error":"SECRET"}`), "/token", "", "a%3Ab", "a:b", ""},
+		{answer(200, "", `{"error":"invalid_grant"}`), "/token?client_id=c", "", "", "c", ""},
+		{answer(303, "http://x/?error=access_denied&state=SECRET", ""), "/authorize", "", "", "", "access_denied"},
+		{answer(303, "http://x/?error=SECRET", ""), "/authorize", "", "%%", "", ""},
+		{answer(404, "%", "<html>"), "/x", "", "", "", ""},
+		{answer(500, "", `{"a":"`+strings.Repeat("x", maxAnswer)+`","error":"server_error"}`), "/x", "", "", "", ""},
+	} {
+		l := newRequestLog(c.handler)
+		l.start(io.Discard, false)
+		r := httptest.NewRequest(http.MethodPost, c.target, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if c.user != "" {
+			r.SetBasicAuth(c.user, "SECRET")
+		}
+		l.ServeHTTP(httptest.NewRecorder(), r)
+		kept := l.newest()
+		require.Len(t, kept, 1)
+		require.Equal(t, c.client, kept[0].Client)
+		require.Equal(t, c.code, kept[0].Error)
+		require.NotContains(t, fmt.Sprint(kept), "SECRET")
+	}
+	l := newRequestLog(answering(200))
+	l.start(io.Discard, false)
+	for n := range maxRequests + 1 {
+		l.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, fmt.Sprintf("/%d", n), http.NoBody))
+	}
+	kept := l.newest()
+	require.Len(t, kept, maxRequests)
+	require.Equal(t, fmt.Sprintf("/%d", maxRequests), kept[0].Path)
+	require.Equal(t, "/1", kept[maxRequests-1].Path)
+}
+
 func TestAHandlerThatPanicsIsLogged(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	aborts := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-	l := newRequestLog(http.HandlerFunc(aborts), &b, false)
-	l.start()
+	l := newRequestLog(http.HandlerFunc(aborts))
+	l.start(&b, false)
 	require.Panics(t, func() {
 		l.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", http.NoBody))
 	})
@@ -75,10 +125,9 @@ func TestAHandlerThatPanicsIsLogged(t *testing.T) {
 
 func TestNothingIsLoggedBeforeTheStart(t *testing.T) {
 	t.Parallel()
-	var b bytes.Buffer
-	l := newRequestLog(answering(200), &b, false)
+	l := newRequestLog(answering(200))
 	l.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", http.NoBody))
-	require.Empty(t, b.String())
+	require.Empty(t, l.newest())
 }
 
 func TestTheLogLeavesRequestsAndResponsesAsTheyAre(t *testing.T) {
@@ -92,8 +141,8 @@ func TestTheLogLeavesRequestsAndResponsesAsTheyAre(t *testing.T) {
 			panic(err)
 		}
 		_, _ = w.Write(body)
-	}), io.Discard, false)
-	l.start()
+	}))
+	l.start(io.Discard, false)
 	server := httptest.NewServer(l)
 	defer server.Close()
 	sent := strings.Repeat("x", 2*maxForm)

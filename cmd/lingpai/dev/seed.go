@@ -3,10 +3,12 @@ package dev
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/storage/sql"
 )
@@ -18,11 +20,27 @@ const (
 
 	miniProgram  = "dev-mini-program"
 	confidential = "dev-confidential"
+	demoClient   = "dev-demo"
 	username     = "demo"
 	// Audience is the "aud" of the access tokens.
 	Audience = "https://api.example.com"
 	scope    = "api"
 )
+
+// scopeWords adds what the sample scope allows, as users read it, to the words of the operator.
+func scopeWords(theirs pages.ScopeWords) pages.ScopeWords {
+	all := pages.ScopeWords{scope: {"en": "Call the sample API", "zh-CN": "调用示例 API"}}
+	maps.Copy(all, theirs)
+	return all
+}
+
+// prepare makes a database ready for the provider.
+func prepare(ctx context.Context, database *sql.DB, s seeds) error {
+	if err := claimDatabase(ctx, database, s); err != nil {
+		return err
+	}
+	return seed(ctx, database, s)
+}
 
 // claimDatabase migrates and marks a database that is empty or was created with these seeds, and rejects any other.
 func claimDatabase(ctx context.Context, database *sql.DB, s seeds) error {

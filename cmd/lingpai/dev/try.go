@@ -20,8 +20,8 @@ import (
 // tryTimeout bounds everything that tryOut does.
 const tryTimeout = 20 * time.Second
 
-// demo is the result of trying out the provider.
-type demo struct {
+// trial is the result of trying out the provider.
+type trial struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
 	header       json.RawMessage
@@ -30,10 +30,10 @@ type demo struct {
 
 // tryOut does over HTTP what a mini-program and a resource server do: get a code, exchange it, and verify the access
 // token against the key set, with an independent library.
-func tryOut(ctx context.Context, c settings.Settings, s seeds) (demo, error) {
+func tryOut(ctx context.Context, c settings.Settings, s seeds) (trial, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	var d demo
+	var d trial
 	var minted struct{ Code string }
 	body, err := post(ctx, c.WechatBaseURL+"/_sim/codes", "application/json",
 		fmt.Sprintf(`{"appid":%q,"user":"alice"}`, s.AppID))
