@@ -28,7 +28,7 @@ func TestPages(t *testing.T) {
 	browser := harness.Chromium(t)
 	for name, test := range map[string]func(t *testing.T, browser context.Context){
 		"Accessible": testAccessible, "Keyboard": testKeyboard, "WithoutJavaScript": testWithoutJavaScript,
-		"LeadingOut": testLeadingOut,
+		"LeadingOut": testLeadingOut, "Development": testDevelopment,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,6 +134,7 @@ var (
 	phoneChinese = look{"phone-light.zh-CN", 360, 740, false, "zh-CN"}
 	phoneDark    = look{"phone-dark", 360, 740, true, "en"}
 	deskLight    = look{"desktop-light", 1280, 800, false, "en"}
+	deskChinese  = look{"desktop-light.zh-CN", 1280, 800, false, "zh-CN"}
 	deskDark     = look{"desktop-dark", 1280, 800, true, "zh-CN"}
 )
 
