@@ -37,7 +37,7 @@ type phase struct {
 	Slowest      float64 `json:"slowest_ms"` // including requests in flight at the end
 	Before       state   `json:"database_before"`
 	After        state   `json:"database_after"`
-	Signature    unit    `json:"signature"` // right before and after
+	signing              // right before and after
 }
 
 func (p phase) microseconds() float64 { return p.CPU / float64(max(1, p.Answered)) * 1e6 }

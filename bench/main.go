@@ -98,11 +98,11 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 // speed of a shared machine changes within seconds.
 func (r *result) addRun(ctx context.Context, o options, testbed *testbed, benchmarks []*benchmark,
 	progress io.Writer) error {
-	before, err := testbed.measureSignature(ctx, o, progress)
+	before, err := testbed.measureSigning(ctx, o, progress)
 	if err != nil {
 		return err
 	}
-	round := round{Signature: before}
+	round := round{signing: before}
 	if o.wants(passwordName) || o.flood {
 		if round.Hash, err = testbed.measureUnit(ctx, o, "-hash"); err != nil {
 			return err
@@ -110,24 +110,24 @@ func (r *result) addRun(ctx context.Context, o options, testbed *testbed, benchm
 		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "argon2id hash", round.Hash.microseconds())
 	}
 	if withLibrary() {
-		if round.Library, round.Speed, err = testbed.measureLibrary(ctx, o, progress); err != nil {
+		if round.Speed, err = testbed.measureSpeed(ctx, o, progress); err != nil {
 			return err
 		}
 	}
 	for _, t := range benchmarks {
-		measured, err := t.run(ctx, o, before, round.Hash)
+		measured, err := t.run(ctx, o, before.Signature, round.Hash)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.subject, err)
 		}
 		fmt.Fprintf(progress, "  %-58s %7.0f µs  %7.0f answers/s\n", t.subject, measured.microseconds(),
 			measured.rate())
-		after, err := testbed.measureSignature(ctx, o, progress)
+		after, err := testbed.measureSigning(ctx, o, progress)
 		if err != nil {
 			return err
 		}
-		measured.Signature = before.and(after)
+		measured.signing = before.and(after)
 		round.Phases = append(round.Phases, measured)
-		round.Signature, before = round.Signature.and(after), after
+		round.signing, before = round.signing.and(after), after
 	}
 	r.Runs = append(r.Runs, round)
 	return nil

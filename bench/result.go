@@ -37,11 +37,10 @@ const (
 
 // round has the measurements of one run.
 type round struct {
-	Signature unit    `json:"signature"`
-	Hash      unit    `json:"password_hash"`
-	Library   unit    `json:"library_signature"`          // of the build, if it signs with a library
-	Speed     float64 `json:"openssl_speed_microseconds"` // of a signature, by openssl speed
-	Phases    []phase `json:"phases"`
+	signing
+	Hash   unit    `json:"password_hash"`
+	Speed  float64 `json:"openssl_speed_microseconds"` // of a signature, by openssl speed
+	Phases []phase `json:"phases"`
 }
 
 // phase returns the phase of a subject.

@@ -98,11 +98,28 @@ func repeat(work func() error, duration time.Duration, count *int) error {
 	return nil
 }
 
-func (b *testbed) measureSignature(ctx context.Context, o options, progress io.Writer) (unit, error) {
+// signing is the cost of a signature.
+type signing struct {
+	Signature unit `json:"signature"`         // by Go
+	Library   unit `json:"library_signature"` // of the build, verified, if it signs with a library
+}
+
+// and returns the sum of two measurements.
+func (s signing) and(other signing) signing {
+	return signing{s.Signature.and(other.Signature), s.Library.and(other.Library)}
+}
+
+func (b *testbed) measureSigning(ctx context.Context, o options, progress io.Writer) (signing, error) {
 	o.seconds /= 2 // it is measured twice as often as the others
-	u, err := b.measureUnit(ctx, o, "-sign")
-	fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "signature", u.microseconds())
-	return u, err
+	var s signing
+	var err error
+	s.Signature, err = b.measureUnit(ctx, o, "-sign")
+	fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "signature", s.Signature.microseconds())
+	if err == nil && withLibrary() {
+		s.Library, err = b.measureUnit(ctx, o, "-sign-library")
+		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "signature by "+keys.BuiltBackend(), s.Library.microseconds())
+	}
+	return s, err
 }
 
 // measureUnit measures a unit in a child process of this program on the server's core, with the server idle.
@@ -158,25 +175,20 @@ func (s *keyStore) Update(_ context.Context, plan func(time.Time, []keys.Record)
 	return err
 }
 
-// measureLibrary measures a signature of the build, and runs openssl speed; 0: that is not installed.
-func (b *testbed) measureLibrary(ctx context.Context, o options, progress io.Writer) (signature unit, speed float64,
-	err error) {
-	if signature, err = b.measureUnit(ctx, o, "-sign-library"); err != nil {
-		return unit{}, 0, err
-	}
-	fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "signature by "+keys.BuiltBackend(), signature.microseconds())
+// measureSpeed runs openssl speed, and returns the microseconds of a signature; 0: it is not installed.
+func (b *testbed) measureSpeed(ctx context.Context, o options, progress io.Writer) (float64, error) {
 	program, err := exec.LookPath("openssl")
 	if err != nil {
-		return signature, 0, nil
+		return 0, nil
 	}
 	seconds := strconv.Itoa(int(math.Ceil(o.seconds)))
 	text, err := b.cores.command(ctx, b.cores.server, program, "speed", "-mr", "-seconds", seconds, "rsa2048").Output()
 	if err != nil {
-		return unit{}, 0, fmt.Errorf("openssl speed: %w", err)
+		return 0, fmt.Errorf("openssl speed: %w", err)
 	}
-	speed, err = parseSpeed(string(text))
+	speed, err := parseSpeed(string(text))
 	fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "signature by openssl speed", speed)
-	return signature, speed, err
+	return speed, err
 }
 
 // parseSpeed parses the microseconds of a signature from the machine-readable line: +F2:number:bits:signatures in
