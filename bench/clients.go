@@ -18,8 +18,8 @@ type holder struct {
 	next         func(*holder) ([]byte, error)
 }
 
-func (h *holder) request() ([]byte, error)   { return h.next(h) }
-func (h *holder) answered(body []byte) error { return json.Unmarshal(body, h) }
+func (h *holder) request() ([]byte, error)          { return h.next(h) }
+func (h *holder) answered(a answer) ([]byte, error) { return nil, json.Unmarshal(a.body, h) }
 
 // tokenWorkload returns a workload whose clients make their requests with the same function.
 func tokenWorkload(name string, endpoint *url.URL, holders []*holder, next func(*holder) ([]byte, error)) *workload {
@@ -44,11 +44,11 @@ type reader []byte
 
 func (r reader) request() ([]byte, error) { return r, nil }
 
-func (r reader) answered(body []byte) error {
-	if len(body) == 0 {
-		return errors.New("the answer is empty")
+func (r reader) answered(a answer) (next []byte, err error) {
+	if len(a.body) == 0 {
+		err = errors.New("the answer is empty")
 	}
-	return nil
+	return nil, err
 }
 
 // activeReader introspects the same token repeatedly, which must be active each time.
@@ -56,11 +56,11 @@ type activeReader []byte
 
 func (r activeReader) request() ([]byte, error) { return r, nil }
 
-func (r activeReader) answered(body []byte) error {
-	if !bytes.Contains(body, []byte(`"active":true`)) {
-		return fmt.Errorf("the token is not active: %s", body)
+func (r activeReader) answered(a answer) (next []byte, err error) {
+	if !bytes.Contains(a.body, []byte(`"active":true`)) {
+		err = fmt.Errorf("the token is not active: %s", a.body)
 	}
-	return nil
+	return nil, err
 }
 
 // signInAll opens a number of sessions of different users.
@@ -94,16 +94,17 @@ func (h *holder) ask(connection *connection) error {
 		if err != nil {
 			return err
 		}
-		status, body, err := connection.exchange(request)
+		a, err := connection.exchange(request)
 		switch {
 		case err != nil:
 			return err
-		case status == http.StatusServiceUnavailable && try < maxTries:
+		case a.status == http.StatusServiceUnavailable && try < maxTries:
 			time.Sleep(time.Second)
-		case status != http.StatusOK:
-			return fmt.Errorf("a request was answered with %d: %s", status, body)
+		case a.failure() != nil:
+			return a.failure()
 		default:
-			return h.answered(body)
+			_, err = h.answered(a)
+			return err
 		}
 	}
 }

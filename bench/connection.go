@@ -31,17 +31,32 @@ func dial(address string) (*connection, error) {
 	return &connection{raw: raw, reader: bufio.NewReader(raw)}, nil
 }
 
-// exchange sends a request and returns the answer's status and body, which is valid until the next exchange.
-func (c *connection) exchange(request []byte) (int, []byte, error) {
+// answer is the server's answer to a request. Its body is valid until the next exchange.
+type answer struct {
+	status   int
+	location string // of a redirect
+	body     []byte
+}
+
+// failure returns an error for an error answer, and nil for a success or a redirect.
+func (a answer) failure() error {
+	if a.status < http.StatusBadRequest {
+		return nil
+	}
+	return fmt.Errorf("%d: %.200s", a.status, a.body)
+}
+
+// exchange sends a request and returns its answer.
+func (c *connection) exchange(request []byte) (answer, error) {
 	if err := c.raw.SetDeadline(time.Now().Add(exchangeTimeout)); err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
 	if _, err := c.raw.Write(request); err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
 	response, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
 	c.body.Reset()
 	_, err = c.body.ReadFrom(response.Body)
@@ -49,13 +64,17 @@ func (c *connection) exchange(request []byte) (int, []byte, error) {
 	if err == nil && response.Close {
 		err = io.ErrClosedPipe // each connection must stay open for the whole phase
 	}
-	return response.StatusCode, c.body.Bytes(), err
+	return answer{response.StatusCode, response.Header.Get("Location"), c.body.Bytes()}, err
 }
 
-// getRequest returns the bytes of a GET.
-func getRequest(target *url.URL) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n\r\n", target.RequestURI(),
+// getRequest returns the bytes of a GET, with more headers.
+func getRequest(target *url.URL, headers ...string) []byte {
+	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n", target.RequestURI(),
 		target.Host)
+	for _, header := range headers {
+		request = append(append(request, header...), "\r\n"...)
+	}
+	return append(request, "\r\n"...)
 }
 
 // postRequest returns the bytes of a POST of a form. With a secret the client authenticates by HTTP Basic.

@@ -51,7 +51,7 @@ func (s *server) flood(endpoint *url.URL, interval time.Duration) (stop func() e
 				from := fmt.Appendf(nil, "\r\nX-Forwarded-For: 10.%d.%d.%d\r\n", n>>16&255, n>>8&255, n&255)
 				if connection, err := dial(endpoint.Host); err == nil {
 					// the answer does not matter
-					_, _, _ = connection.exchange(bytes.Replace(request, []byte("\r\n"), from, 1))
+					_, _ = connection.exchange(bytes.Replace(request, []byte("\r\n"), from, 1))
 					_ = connection.raw.Close()
 					sent.Add(1)
 				}

@@ -61,7 +61,7 @@ func (w *randomRefresher) request() ([]byte, error) {
 	return w.current.request()
 }
 
-func (w *randomRefresher) answered(body []byte) error { return w.current.answered(body) }
+func (w *randomRefresher) answered(a answer) ([]byte, error) { return w.current.answered(a) }
 
 // growRows refreshes every session until its row has its full size.
 func growRows(endpoint *url.URL, refreshers []*randomRefresher) error {

@@ -3,18 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// client is one side of a closed loop: it makes a request, and reads the answer before it makes the next.
+// client is one side of a closed loop: it makes a request, and reads the answer before it makes the next. An answer may
+// need another request, which then belongs to the same operation; next is nil at its end.
 type client interface {
 	request() ([]byte, error)
-	answered(body []byte) error
+	answered(answer) (next []byte, err error)
 }
 
 // meter returns the CPU time of the server and of its database's processes so far.
@@ -122,25 +121,27 @@ func (l *loop) serve(c client, t *tally) {
 	}
 }
 
-// exchange makes one request. It counts error answers; an error means that the connection cannot be used any more.
+// exchange makes one operation. It counts error answers; an error means that the connection cannot be used any more.
 func (l *loop) exchange(connection *connection, c client, t *tally) error {
 	request, err := c.request()
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	status, body, err := connection.exchange(request)
-	if err != nil {
-		return err
-	}
-	elapsed := time.Since(start)
-	if status != http.StatusOK {
-		t.fail(fmt.Errorf("%d: %.200s", status, body))
-		return nil
-	}
-	if err := c.answered(body); err != nil {
-		t.fail(err)
-		return nil
+	var elapsed time.Duration
+	for request != nil {
+		a, err := connection.exchange(request)
+		if err != nil {
+			return err
+		}
+		elapsed = time.Since(start)
+		if err = a.failure(); err == nil {
+			request, err = c.answered(a)
+		}
+		if err != nil {
+			t.fail(err)
+			return nil
+		}
 	}
 	stage := l.stage.Load()
 	if stage == measuring {

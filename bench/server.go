@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -24,9 +23,9 @@ type server struct {
 	// address is the server's address, and ready is the line in which lingpai dev describes its seed.
 	address string
 	ready   e2e.Ready
-	// clientID and clientSecret belong to a client that acts for itself.
-	clientID, clientSecret string
-	report                 serverReport
+	service credentials // of a client that acts for itself
+	site    credentials // of a client that users sign in to with a browser
+	report  serverReport
 }
 
 // serverReport has the measurements of a server other than its answers.
@@ -56,7 +55,7 @@ func (b *testbed) startServer(ctx context.Context, o options, program program, k
 	if err := opened.seed(ctx); err != nil {
 		return nil, err
 	}
-	if err := opened.createClient(ctx); err != nil {
+	if err := opened.createClients(ctx); err != nil {
 		return nil, err
 	}
 	return opened, opened.serve(ctx, o)
@@ -65,29 +64,49 @@ func (b *testbed) startServer(ctx context.Context, o options, program program, k
 // environment returns the variables of all programs of the server.
 func (s *server) environment() []string { return append(cleanEnvironment(), s.store.environment()...) }
 
-// createClient registers a back end, as its operator would.
-func (s *server) createClient(ctx context.Context) error {
-	command := s.cores.command(ctx, s.cores.others, s.program.path, "clients", "create", "bench-service", "--grant",
-		clientCredentialsName,
-		"--audience", "https://api.example.com", "--scope", "api", "--default-scope", "api")
-	command.Env = s.environment()
-	text, err := command.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("lingpai clients create: %w: %s", err, text)
+// credentials are a client's id and secret.
+type credentials struct{ id, secret string }
+
+// createClients registers clients, as their operator would: a back end that acts for itself, and a site.
+func (s *server) createClients(ctx context.Context) (err error) {
+	if s.service, err = s.createClient(ctx, "bench-service", "--grant", clientCredentialsName,
+		"--audience", "https://api.example.com", "--scope", "api", "--default-scope", "api"); err != nil {
+		return err
 	}
-	for line := range strings.Lines(string(text)) {
+	s.site, err = s.createClient(ctx, "bench-site", "--first-party", "--grant", codeName, "--grant", refreshName,
+		"--redirect-uri", siteCallback, "--scope", "openid", "--default-scope", "openid")
+	return err
+}
+
+func (s *server) createClient(ctx context.Context, id string, flags ...string) (made credentials, err error) {
+	text, err := s.lingpai(ctx, "", append([]string{"clients", "create", id}, flags...)...)
+	if err != nil {
+		return made, err
+	}
+	for line := range strings.Lines(text) {
 		switch fields := strings.Fields(line); {
 		case len(fields) != 2:
 		case fields[0] == "client_id":
-			s.clientID = fields[1]
+			made.id = fields[1]
 		case fields[0] == "client_secret":
-			s.clientSecret = fields[1]
+			made.secret = fields[1]
 		}
 	}
-	if s.clientID == "" || s.clientSecret == "" {
-		return fmt.Errorf("lingpai clients create printed no secret: %s", text)
+	if made.id == "" || made.secret == "" {
+		return made, fmt.Errorf("lingpai clients create printed no secret: %s", text)
 	}
-	return nil
+	return made, nil
+}
+
+// lingpai executes a command of lingpai with a text as its standard input, and returns what it prints.
+func (s *server) lingpai(ctx context.Context, input string, arguments ...string) (string, error) {
+	command := s.cores.command(ctx, s.cores.others, s.program.path, arguments...)
+	command.Env, command.Stdin = s.environment(), strings.NewReader(input)
+	text, err := command.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("lingpai %s %s: %w: %s", arguments[0], arguments[1], err, text)
+	}
+	return string(text), err
 }
 
 // endpoint returns the URL of the token endpoint.
@@ -174,7 +193,7 @@ func (s *server) restart(ctx context.Context, o options) (time.Duration, error) 
 	if err != nil {
 		return 0, err
 	}
-	request := postRequest(endpoint, s.clientID, s.clientSecret, url.Values{"grant_type": {clientCredentialsName}})
+	request := postRequest(endpoint, s.service.id, s.service.secret, url.Values{"grant_type": {clientCredentialsName}})
 	began := time.Now()
 	if s.process, err = start(command, s.folder+".log"); err != nil {
 		return 0, err
@@ -189,13 +208,10 @@ func (s *server) restart(ctx context.Context, o options) (time.Duration, error) 
 		if err != nil { // the server does not listen yet
 			continue
 		}
-		status, body, err := connection.exchange(request)
+		a, err := connection.exchange(request)
 		elapsed := time.Since(began)
 		_ = connection.raw.Close()
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("the first token: %d: %s", status, body)
-		}
-		return elapsed, err
+		return elapsed, errors.Join(err, a.failure())
 	}
 	return 0, errors.New("lingpai serve does not answer: " + s.process.LogTail())
 }

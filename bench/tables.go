@@ -63,6 +63,8 @@ func outsideSigner(_ round, p phase) float64 {
 	switch p.Workload {
 	case refreshName, clientCredentialsName, wechatName:
 		return p.microseconds() - p.verified()
+	case codeName: // an access token and an ID token
+		return p.microseconds() - 2*p.verified()
 	}
 	return 0
 }
@@ -126,8 +128,8 @@ func (r *result) printServer(out io.Writer, h serverReport) {
 	}
 }
 
-// printWorkloadDetails prints the cost of a password besides its hash, how many answers a whole core would give, and
-// what refreshes add to the database.
+// printWorkloadDetails prints the cost of a password besides its hash, how many answers a whole core would give, what
+// refreshes add to the database, and how requests of browsers compare with others.
 func (r *result) printWorkloadDetails(out io.Writer, s subject) {
 	switch {
 	case s.Workload == passwordName && r.CPUMeasured:
@@ -141,8 +143,29 @@ func (r *result) printWorkloadDetails(out io.Writer, s subject) {
 	case s.Workload == refreshName:
 		r.printRefreshes(out, "first", r.Runs[0].phase(s))
 		r.printRefreshes(out, "last ", r.Runs[len(r.Runs)-1].phase(s))
+	case s.Workload == codeName && r.has(s.with(refreshName)) && r.has(s.with(introspectName)):
+		ratio := r.over(s, func(t round, p phase) float64 {
+			return p.microseconds() / (t.phase(s.with(refreshName)).microseconds() +
+				t.phase(s.with(introspectName)).microseconds() + p.verified())
+		})
+		fmt.Fprintf(out, "  authorization_code     %s of the CPU of refresh_token, introspect and a signature\n",
+			ratio.text(3))
+	case s.Workload == signInPageName && r.has(s.with(introspectName)):
+		ratio := r.over(s, func(t round, p phase) float64 {
+			return t.phase(s.with(introspectName)).microseconds() / p.microseconds()
+		})
+		fmt.Fprintf(out, "  sign_in_page           %s for each introspect, by CPU\n", ratio.text(3))
 	}
 }
+
+// with returns the same subject with another workload.
+func (s subject) with(workload string) subject {
+	s.Workload = workload
+	return s
+}
+
+// has reports whether a subject was measured.
+func (r *result) has(s subject) bool { return slices.Contains(r.subjects(), s) }
 
 func (r *result) printRefreshes(out io.Writer, which string, p phase) {
 	fmt.Fprintf(out, "  refreshes, %s run   %d refreshes: %d → %d sessions, database %s → %s", which, p.Answered,
@@ -217,8 +240,7 @@ func (r *result) printFlood(out io.Writer) {
 
 // quiet returns the same subject without the flood.
 func quiet(of subject) subject {
-	of.Workload = refreshName
-	return of
+	return of.with(refreshName)
 }
 
 // printSigners compares the servers of two builds. The ratio is computed for each run, from two consecutive phases.

@@ -16,6 +16,8 @@ const (
 	passwordName          = "password"
 	jwksName              = "jwks"
 	introspectName        = "introspect"
+	codeName              = "authorization_code"
+	signInPageName        = "sign_in_page"
 
 	// people is the number of users who sign in again.
 	people = 200
@@ -26,7 +28,8 @@ const (
 )
 
 func workloadNames() []string {
-	return []string{refreshName, clientCredentialsName, wechatName, passwordName, introspectName, jwksName}
+	return []string{refreshName, clientCredentialsName, wechatName, passwordName, introspectName, codeName,
+		signInPageName, jwksName}
 }
 
 // workload is a kind of request and the clients that make it.
@@ -56,8 +59,9 @@ func workloadBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark
 	if err != nil {
 		return nil, err
 	}
-	asking, err := introspectRequest(s, endpoint)
-	if err != nil {
+	asking, err1 := introspectRequest(s, endpoint)
+	site, err2 := newSite(s)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	var benchmarks []*benchmark
@@ -68,6 +72,8 @@ func workloadBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark
 			wechatWorkload(connections, endpoint, s.knownCodes()),
 			passwordWorkload(connections, s, endpoint),
 			introspectWorkload(connections, endpoint, asking),
+			codeWorkload(connections, endpoint, site),
+			signInPageWorkload(connections, site),
 			jwksWorkload(connections, keySet),
 		} {
 			t := w.benchmark(s)
@@ -122,7 +128,7 @@ func refresh(s *server, endpoint *url.URL) func(*holder) ([]byte, error) {
 
 // clientCredentialsWorkload requests tokens for a client itself.
 func clientCredentialsWorkload(connections int, s *server, endpoint *url.URL) *workload {
-	request := postRequest(endpoint, s.clientID, s.clientSecret, url.Values{"grant_type": {clientCredentialsName},
+	request := postRequest(endpoint, s.service.id, s.service.secret, url.Values{"grant_type": {clientCredentialsName},
 		"scope": {"api"}})
 	return tokenWorkload(clientCredentialsName, endpoint, newHolders(connections), func(*holder) ([]byte,
 		error) {
