@@ -50,14 +50,17 @@ func (db *DB) LogTo(logger *slog.Logger) { db.logger = logger }
 
 // hotStatements are the statements that every token request or visit in a browser makes.
 type hotStatements struct {
-	findSession, findSessionByOpening, openSession, sessionsBeyond, rotateSession, knownUser *statement
-	findBrowserSessions, touchBrowserSession                                                 *statement
+	clock, findUser, knownUser                                                    *statement
+	findSession, findSessionByOpening, openSession, sessionsBeyond, rotateSession *statement
+	findBrowserSessions, touchBrowserSession                                      *statement
 }
 
 func newHotStatements(db *DB) hotStatements {
 	reading := func(text string) *statement { return newStatement(db, db.read, text) }
 	writing := func(text string) *statement { return newStatement(db, db.write, text) }
 	return hotStatements{
+		clock:       reading("SELECT {clock}"),
+		findUser:    reading("SELECT " + userColumns + " FROM users u WHERE u.id = ?"),
 		findSession: reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE id = ?"),
 		findSessionByOpening: reading("SELECT {clock}, " + sessionColumns +
 			" FROM sessions WHERE opened_by IN (?, ?, ?)"),
@@ -175,17 +178,22 @@ func settings() *gorm.Config {
 
 // Clock returns the time of the store's clock, by which sessions expire.
 func (db *DB) Clock(ctx context.Context) (time.Time, error) {
-	return db.clock(db.read.WithContext(ctx))
-}
-
-// clock returns the time of the store's clock in milliseconds, read over a connection or in a transaction.
-func (db *DB) clock(on *gorm.DB) (time.Time, error) {
 	if db.now != nil {
 		return time.UnixMilli(db.now().UnixMilli()), nil
 	}
 	var milliseconds int64
-	err := on.Raw("SELECT " + db.dialect.clock).Scan(&milliseconds).Error
-	return time.UnixMilli(milliseconds), ended(on.Statement.Context, err)
+	err := db.hot.clock.row(ctx, []any{&milliseconds})
+	return time.UnixMilli(milliseconds), err
+}
+
+// clock returns the time of the store's clock, read in a transaction.
+func (db *DB) clock(tx *gorm.DB) (time.Time, error) {
+	if db.now != nil {
+		return time.UnixMilli(db.now().UnixMilli()), nil
+	}
+	var milliseconds int64
+	err := tx.Raw("SELECT " + db.dialect.clock).Scan(&milliseconds).Error
+	return time.UnixMilli(milliseconds), ended(tx.Statement.Context, err)
 }
 
 // Marks are small facts about the database itself, such as the name of its creator.

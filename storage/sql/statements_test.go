@@ -85,6 +85,7 @@ func TestHotPathsAreOneStatementByKey(t *testing.T) {
 func TestPreparedStatementsSearchByKey(t *testing.T) {
 	db := openMigrated(t)
 	for statement, want := range map[*statement]string{
+		db.hot.findUser:             "SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
 		db.hot.findSession:          "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id=?)",
 		db.hot.findSessionByOpening: "SEARCH sessions USING INDEX sessions_opened_by (opened_by=?)",
 		db.hot.rotateSession:        "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id=?)",

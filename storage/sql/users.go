@@ -73,7 +73,12 @@ func (r userRow) user() identity.User {
 
 // Find implements identity.Users.
 func (u *Users) Find(ctx context.Context, id string) (identity.User, error) {
-	return findUser(u.db.read.WithContext(ctx), "id", id)
+	if storable(id) != nil {
+		return identity.User{}, identity.ErrNotFound
+	}
+	var row userRow
+	err := u.db.hot.findUser.row(ctx, row.targets(), id)
+	return row.user(), err
 }
 
 func findUser(db *gorm.DB, column, value string) (identity.User, error) {
