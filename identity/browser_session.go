@@ -9,6 +9,9 @@ import (
 // MaxBrowserSessions is how many users may be signed in in one browser.
 const MaxBrowserSessions = 5
 
+// BrowserTouchInterval is the time between two changes of a browser session by BrowserSessions.Touch.
+const BrowserTouchInterval = time.Minute
+
 // BrowserSession is one user who is signed in in one browser: one row from sign-in to expiry. A cookie holds its
 // secret. Clients get sessions of their own from it (Session.Browser).
 type BrowserSession struct {
@@ -25,6 +28,12 @@ type BrowserSession struct {
 	LastSeenAt    time.Time
 	EndedAt       time.Time
 	EndReason     string
+}
+
+// TouchedRecently reports whether BrowserSessions.Touch would do nothing at a given time, since it was called less than
+// BrowserTouchInterval ago. A session that was only opened was not touched.
+func (s BrowserSession) TouchedRecently(now time.Time) bool {
+	return !s.LastSeenAt.Equal(s.AuthTime) && now.Sub(s.LastSeenAt) < BrowserTouchInterval
 }
 
 // SignedIn is an active browser session with its user.
@@ -49,7 +58,7 @@ type BrowserSessions interface {
 	// is enabled and has the AuthEpoch of the sign-in.
 	Find(ctx context.Context, secretHashes ...[32]byte) ([]SignedIn, time.Time, error)
 	// Touch sets LastSeenAt to now, and IdleExpiresAt to now and idle, but for at most ExpiresAt. It does nothing if
-	// the session was touched less than a minute ago, or is not active.
+	// the session was touched less than BrowserTouchInterval ago, or is not active.
 	Touch(ctx context.Context, id string, idle time.Duration) error
 	// End ends a browser session, which may have expired, and the sessions of clients that came from it: all of them,
 	// or those without the scope offline_access. It records one event. It returns false if the session had ended

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -120,15 +121,13 @@ func (s *BrowserSessions) Find(ctx context.Context, secretHashes ...[32]byte) ([
 	return signedIn, instant(&now), nil
 }
 
-// seenInterval is the time between two changes of a session by BrowserSessions.Touch, in milliseconds.
-const seenInterval = "60000"
-
-const touchBrowserSession = `WITH clock AS (SELECT {clock} AS now)
+var touchBrowserSession = `WITH clock AS (SELECT {clock} AS now)
 	UPDATE browser_sessions AS b SET last_seen_at = now, idle_expires_at =
 		CASE WHEN now + CAST(? AS BIGINT) < expires_at THEN now + CAST(? AS BIGINT) ELSE expires_at END
 	FROM clock, users u
 	WHERE b.id = ? AND u.id = b.user_id AND ` + liveBrowserSession + `
-		AND (b.last_seen_at <= now - ` + seenInterval + ` OR b.last_seen_at = b.auth_time)`
+		AND (b.last_seen_at <= now - ` + strconv.FormatInt(identity.BrowserTouchInterval.Milliseconds(), 10) + `
+			OR b.last_seen_at = b.auth_time)`
 
 // Touch implements identity.BrowserSessions.
 func (s *BrowserSessions) Touch(ctx context.Context, id string, idle time.Duration) error {
