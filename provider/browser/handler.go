@@ -75,6 +75,7 @@ type visit struct {
 	request authorize.Request
 	browser authorize.Browser
 	seen    string
+	another bool       // someone else than who is signed in wants to sign in
 	form    url.Values // nil for GET
 }
 
@@ -105,7 +106,7 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
 		return v, false
 	}
-	v.seen = query.Get(seenParameter)
+	v.seen, v.another = query.Get(seenParameter), query.Has(anotherParameter)
 	for _, own := range []string{toParameter, seenParameter, anotherParameter} {
 		query.Del(own)
 	}

@@ -22,7 +22,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 		h.signIn(v)
 		return
 	}
-	if r.URL.Query().Has(anotherParameter) {
+	if v.another {
 		h.show(v, http.StatusOK, h.signInPage(v, identity.SignedIn{}))
 		return
 	}
@@ -34,7 +34,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 // signInPage returns the page for a user who must sign in again, or for anybody.
 func (h *Handler) signInPage(v visit, user identity.SignedIn) pages.SignIn {
 	page := pages.SignIn{Form: h.form(v, SignInPath), Client: v.request.Client.Name, Username: v.request.LoginHint}
-	if v.r.URL.Query().Has(anotherParameter) {
+	if v.another {
 		page.Form.Action = h.url(v, SignInPath, v.seen) + asAnother
 	} else if name := user.User.Username; name != "" {
 		page.Username, page.Fixed, page.OtherAccount = name, true, h.url(v, SignInPath, v.seen)+asAnother

@@ -62,12 +62,15 @@ func TestHostileNames(t *testing.T) {
 // TestNamesAreShown: what is harmless in a name stays, isolated from the text around it.
 func TestNamesAreShown(t *testing.T) {
 	t.Parallel()
-	p := newPages(t, newTheme(t))
 	for name, want := range map[string]string{
 		"示例 & Söhne <GmbH> 👨‍👩‍👧‍👦": "示例 & Söhne <GmbH> 👨‍👩‍👧‍👦", "متجر": "متجر", " a\tb ": "a b",
 		strings.Repeat("长", 81): strings.Repeat("长", 80) + "…", "\u202egpj.exe": "gpj.exe",
 	} {
-		document := parsed(t, render(p, "en", pages.SignIn{Client: name}))
+		theme := newTheme(t)
+		theme.Name = name
+		document := parsed(t, render(newPages(t, theme), "en", pages.SignIn{Client: name}))
+		require.Equal(t, want, textOf(elements(document, "header")[0]))
+		require.Equal(t, "Sign in · "+want, textOf(elements(document, "title")[0]))
 		require.Equal(t, want, textOf(elements(document, "bdi")[0]))
 	}
 }

@@ -34,14 +34,14 @@ func otherThan(lang string) string {
 
 // languageOf returns the language for a request: the first that fits of the parameter ui_locales (OpenID Connect Core
 // §3.1.2.1), the header Accept-Language, and the default.
-func languageOf(r *http.Request, fallback string) string {
+func languageOf(query url.Values, header http.Header, fallback string) string {
 	var wanted []language.Tag
-	for n, name := range strings.Fields(r.URL.Query().Get("ui_locales")) {
+	for n, name := range strings.Fields(query.Get("ui_locales")) {
 		if tag, err := language.Parse(name); err == nil && n < maxLocales {
 			wanted = append(wanted, tag)
 		}
 	}
-	accepted, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	accepted, _, _ := language.ParseAcceptLanguage(header.Get("Accept-Language"))
 	for _, tags := range [][]language.Tag{wanted, accepted} {
 		_, index, confidence := matchers[fallback].Match(tags...)
 		if confidence == language.No {
@@ -55,9 +55,8 @@ func languageOf(r *http.Request, fallback string) string {
 	return fallback
 }
 
-// inLanguage returns the URL of a request, below its host, in another language.
-func inLanguage(r *http.Request, lang string) string {
-	query := r.URL.Query()
+// inLanguage returns the URL of a request with a query, relative to its own, in another language. It changes the query.
+func inLanguage(query url.Values, lang string) string {
 	query.Set("ui_locales", lang)
 	return (&url.URL{RawQuery: query.Encode()}).String()
 }

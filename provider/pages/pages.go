@@ -52,16 +52,19 @@ func newPages(base string, theme Theme, style string, templates fs.FS, words ...
 		templates: map[string]func() map[string]*template.Template{}}
 	for _, lang := range Languages() {
 		p.templates[lang] = sync.OnceValue(func() map[string]*template.Template {
-			return parse(templates, theme.Scopes.in(lang, wordsOf(lang, words...)))
+			return p.parse(lang, templates, theme.Scopes.in(lang, wordsOf(lang, words...)))
 		})
 	}
 	return p, nil
 }
 
-// parse returns the templates by name, with words. It panics if one is wrong: tests read all of them.
-func parse(templates fs.FS, w words) map[string]*template.Template {
+// parse returns the templates in a language by name, with words. It panics if one is wrong: tests read all of them.
+func (p *Pages) parse(lang string, templates fs.FS, w words) map[string]*template.Template {
 	funcs := template.FuncMap{"say": w.say, "count": w.count, "minutes": w.minutes, "ago": w.ago, "scope": w.scope,
-		"has": w.has, "shown": shown, "link": link}
+		"has": w.has, "shown": shown, "link": link,
+		"lang": func() string { return lang }, "other_lang": func() string { return otherThan(lang) },
+		"service": func() string { return shown(p.theme.Name) },
+		"asset":   func(name string) string { return p.assets[name].path }}
 	base := template.Must(template.New(layout).Funcs(funcs).ParseFS(templateFiles, "templates/"+layout))
 	files, err := fs.Glob(templates, "templates/*.html")
 	if err != nil {
@@ -71,6 +74,9 @@ func parse(templates fs.FS, w words) map[string]*template.Template {
 	for _, file := range files {
 		if name := strings.TrimSuffix(path.Base(file), ".html"); path.Base(file) != layout {
 			parsed[name] = template.Must(template.Must(base.Clone()).ParseFS(templates, file))
+			for _, defined := range parsed[name].Templates() {
+				fold(defined.Tree.Root, funcs)
+			}
 		}
 	}
 	return parsed
@@ -78,24 +84,21 @@ func parse(templates fs.FS, w words) map[string]*template.Template {
 
 // view is what the templates show.
 type view struct {
-	Page        Page
-	Theme       Theme
-	Lang, Other string // languages: of the page, and the other one
-	OtherURL    string // the page in the other language; "": no link
-	Assets      map[string]string
+	Page     Page
+	Theme    Theme
+	OtherURL string // the page in the other language; "": no link
 }
 
 // Render writes a page with a status, in the language of a request.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page Page) {
-	lang := languageOf(r, p.theme.Language)
-	v := view{Page: page, Theme: p.theme, Lang: lang, Other: otherThan(lang), Assets: map[string]string{}}
+	query := r.URL.Query()
+	lang := languageOf(query, r.Header, p.theme.Language)
+	v := view{Page: page, Theme: p.theme}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead { // others cannot be repeated by a link
-		v.OtherURL = inLanguage(r, v.Other)
-	}
-	for name, asset := range p.assets {
-		v.Assets[name] = asset.path
+		v.OtherURL = inLanguage(query, otherThan(lang))
 	}
 	var body bytes.Buffer
+	body.Grow(4 << 10) // a usual page
 	if err := p.templates[lang]()[page.Template()].ExecuteTemplate(&body, layout, v); err != nil {
 		panic(fmt.Errorf("pages: %w", err)) // tests render all pages
 	}

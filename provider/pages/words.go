@@ -32,20 +32,19 @@ func wordsOf(lang string, catalogs ...fs.FS) words {
 	return all
 }
 
-// say returns a text as HTML. The pairs are names of values and the values, which are cleaned, escaped and isolated
-// from the direction of the text around them.
-func (w words) say(key string, pairs ...any) (template.HTML, error) {
+// say returns a text as HTML. It may contain one value, given as its name and itself, which is cleaned, escaped and
+// isolated from the direction of the text around it.
+func (w words) say(key string, value ...string) (template.HTML, error) {
 	text, found := w[key]
 	if !found {
 		return "", fmt.Errorf("no words for %q", key)
 	}
-	var replacements []string
-	for n := 0; n < len(pairs); n += 2 {
-		value := template.HTMLEscapeString(shown(fmt.Sprint(pairs[n+1])))
-		replacements = append(replacements, fmt.Sprintf("{%s}", pairs[n]), "<bdi>"+value+"</bdi>")
+	text = template.HTMLEscapeString(text)
+	if len(value) == 2 {
+		escaped := template.HTMLEscapeString(shown(value[1]))
+		text = strings.ReplaceAll(text, "{"+value[0]+"}", "<bdi>"+escaped+"</bdi>")
 	}
-	escaped := template.HTMLEscapeString(text)
-	return template.HTML(strings.NewReplacer(replacements...).Replace(escaped)), nil
+	return template.HTML(text), nil
 }
 
 // has reports whether there is a text with a key.
