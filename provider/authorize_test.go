@@ -47,21 +47,6 @@ func TestSigningInWithABrowser(t *testing.T) {
 	v.code(v.open(foreign.next()), "spa")
 }
 
-// TestNothingIsStoredBeforeASignIn: requests and pages cost the database nothing that stays.
-func TestNothingIsStoredBeforeASignIn(t *testing.T) {
-	t.Parallel()
-	w := newWeb(t)
-	v := w.visitor()
-	form := v.follow(v.open(v.request("shop")))
-	require.Equal(t, http.StatusOK, form.status)
-	wrong := v.submit(form, "username", "alice", "password", "wrong")
-	require.Equal(t, http.StatusBadRequest, wrong.status)
-	require.Contains(t, wrong.body, `name="password"`)
-	sessions, err := w.database.BrowserSessions().List(t.Context(), w.user("alice").ID)
-	require.NoError(t, err)
-	require.Empty(t, sessions)
-}
-
 // TestCodeReplay: a second use ends the session of the first (RFC 6749 §4.1.2): one of the two is a thief.
 func TestCodeReplay(t *testing.T) {
 	t.Parallel()

@@ -93,16 +93,18 @@ type installation struct {
 	simulator *wechattest.Simulator
 	qq        *qqtest.Simulator
 	database  *sql.DB
-	keys      *keys.Set
-	slow      *slowSessions
-	ring      *keys.Ring
-	volatile  *breakable
-	server    *httptest.Server
-	issuer    string
-	notices   *backchannel.Sender
-	log       *lockedBuffer
-	asked     *lockedBuffer // the clients that were looked up in the store
-	touched   *lockedBuffer // the sessions that were looked up or ended
+	// of the database, for other connections
+	databaseURL string
+	keys        *keys.Set
+	slow        *slowSessions
+	ring        *keys.Ring
+	volatile    *breakable
+	server      *httptest.Server
+	issuer      string
+	notices     *backchannel.Sender
+	log         *lockedBuffer
+	asked       *lockedBuffer // the clients that were looked up in the store
+	touched     *lockedBuffer // the sessions that were looked up or ended
 }
 
 // askedClients records which clients are looked up.

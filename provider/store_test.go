@@ -28,9 +28,9 @@ func (w *installation) openDatabase() {
 	if *onPostgreSQL {
 		w.database = w.seedPostgreSQL(seed)
 	} else {
-		path := filepath.Join(w.t.TempDir(), "lingpai.db")
-		require.NoError(w.t, os.WriteFile(path, seed.database, 0o600))
-		w.database, err = openSQLite(path, seed.ring, w.clock.Now)
+		w.databaseURL = filepath.Join(w.t.TempDir(), "lingpai.db")
+		require.NoError(w.t, os.WriteFile(w.databaseURL, seed.database, 0o600))
+		w.database, err = openSQLite(w.databaseURL, seed.ring, w.clock.Now)
 		require.NoError(w.t, err)
 	}
 	w.t.Cleanup(func() { w.database.Close() })
@@ -48,7 +48,7 @@ func openSQLite(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, er
 func (w *installation) seedPostgreSQL(seed seed) *sql.DB {
 	ctx := context.Background()
 	url, clock := dbtest.MovableClock(w.t, dbtest.PostgreSQL(w.t))
-	w.clock.Database = clock
+	w.clock.Database, w.databaseURL = clock, url
 	database, err := sql.Open(ctx, sql.Options{URL: url, Ring: seed.ring})
 	require.NoError(w.t, err)
 	_, err = database.Schema().MigrateUp(ctx)
