@@ -81,6 +81,7 @@ func (s *Service) prove(ctx context.Context, form url.Values) (Request, error) {
 		return Request{}, ErrUnknownRedirectURI
 	}
 	r := Request{Client: client, RedirectURI: uri[0]}
+	form = answerable(form)
 	r.FormPost = form.Get("response_mode") == "form_post" && r.Reach() != ReachApp
 	if state := form["state"]; len(state) == 1 && len(state[0]) <= maxState && oauth.CleanText(state[0]) {
 		r.State = state[0]

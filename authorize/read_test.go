@@ -2,6 +2,8 @@ package authorize
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -208,5 +210,33 @@ func TestHostsOfApps(t *testing.T) {
 		"com.example.app:https://bank.example": "com.example.app",
 	} {
 		require.Equal(t, host, Request{RedirectURI: uri}.Host())
+	}
+}
+
+// TestRequestObjects are refused, and their client can read the refusal: it comes as the object says, with its state.
+func TestRequestObjects(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	refused := func(payload string, changes ...string) Request {
+		object := "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + "."
+		r, err := s.Read(t.Context(), form(append(changes, "request", object)...))
+		failure, ok := errors.AsType[*oauth.Error](err)
+		require.True(t, ok)
+		require.Equal(t, oauth.RequestNotSupported, failure.Code)
+		return r
+	}
+	const object = `{"state":"in the object","response_mode":"form_post","redirect_uri":"https://evil.example/cb"}`
+	r := refused(object, "state", "")
+	require.Equal(t, "in the object", r.State)
+	require.True(t, r.FormPost)
+	require.Equal(t, callback, r.RedirectURI)
+	r = refused(object, "response_mode", "query")
+	require.Equal(t, "s", r.State, "parameters come first")
+	require.False(t, r.FormPost)
+	for _, other := range []string{``, `null`, `[]`, `{"state":1}`, `{"state":"\u0000"}`, `{"state":"` +
+		strings.Repeat("x", maxState+1) + `"}`, strings.Repeat("[", 10_000), `{"response_mode":"fragment"}`} {
+		r = refused(other, "state", "")
+		require.Empty(t, r.State, other)
+		require.False(t, r.FormPost, other)
 	}
 }
