@@ -84,6 +84,7 @@ var table = []rule{
 	{"test/migrate", nil, pure},
 	{"test/browser", nil, pure},
 	{"test/libraries", nil, pure},
+	{"test/conformance", nil, pure},
 	{"deploy", nil, nil},
 	{"docs", nil, pure},
 }
