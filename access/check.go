@@ -63,8 +63,8 @@ func (s *Service) Check(ctx context.Context, token string) (Caller, error) {
 	return callerOf(bearer.Claims), nil
 }
 
-// CheckAccount returns the user who is calling the account API, with the scope of the token and the session's email,
-// which a token for this server never has. It returns the errors of [Service.UserBearer], and
+// CheckAccount returns the user who is calling the account API, with the scope of the token and the session's email
+// and address, which a token for this server never has. It returns the errors of [Service.UserBearer], and
 // oauth.InsufficientScope if the token's client is not, or no longer, a first-party client.
 func (s *Service) CheckAccount(ctx context.Context, token string) (Caller, error) {
 	bearer, err := s.UserBearer(ctx, token, oauth.ScopeAccount)
@@ -75,8 +75,10 @@ func (s *Service) CheckAccount(ctx context.Context, token string) (Caller, error
 		return Caller{}, errNotFirstParty
 	}
 	caller := callerOf(bearer.Claims)
-	if oauth.HasScope(bearer.Session.Scope, oauth.ScopeEmail) {
-		caller.Scope += " " + oauth.ScopeEmail
+	for _, name := range []string{oauth.ScopeEmail, oauth.ScopeAddress} {
+		if oauth.HasScope(bearer.Session.Scope, name) {
+			caller.Scope += " " + name
+		}
 	}
 	return caller, nil
 }

@@ -163,8 +163,9 @@ func (w *env) signedIn(user identity.User, account identity.AccountKey) accounts
 		AuthTime: time.Now(), Device: "a phone",
 	}, user.AuthEpoch, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
 	require.NoError(w.t, err)
-	return accounts.Caller{UserID: user.ID, ClientID: client, SessionID: session.ID, Scope: "openid email phone " +
-		oauth.ScopeAccount, Address: address}
+	return accounts.Caller{UserID: user.ID, ClientID: client, SessionID: session.ID,
+		Scope: "openid email phone address " +
+			oauth.ScopeAccount, Address: address}
 }
 
 // signInAgain opens another session of the caller's user.

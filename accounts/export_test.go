@@ -24,7 +24,7 @@ func TestExport(t *testing.T) {
 	require.NoError(t, w.database.Entitlements().GrantRole(ctx, alice.UserID, "editor"))
 	require.NoError(t, w.database.Entitlements().SetClaims(ctx, alice.UserID, `{"team":7}`))
 	require.NoError(t, w.database.Profiles().Choose(ctx, alice.UserID, identity.Profile{Name: "Alice",
-		Email: "alice@example.com"}))
+		Email: "alice@example.com", Address: "1 Long Street"}))
 	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000",
 		SeenAt: time.Now()}))
 	w.wechatUser("o-bob")
@@ -37,7 +37,8 @@ func TestExport(t *testing.T) {
 	text, err := json.Marshal(export)
 	require.NoError(t, err)
 	for _, held := range []string{
-		alice.UserID, `"alice"`, `"editor"`, `{"team":7}`, "alice@example.com", "+8613800000000", `"o-alice"`,
+		alice.UserID, `"alice"`, `"editor"`, `{"team":7}`, "alice@example.com", "1 Long Street", "+8613800000000",
+		`"o-alice"`,
 		`"o-alice-2"`, "union-alice", alice.SessionID, "a phone",
 		browser.ID, `"a browser"`, `"a shop"`, `"urn:example:stock"`, `["stock.read"]`, `"2026-11"`,
 	} {

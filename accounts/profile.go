@@ -45,8 +45,8 @@ func (a *Accounts) Profile(ctx context.Context, c Caller) (Me, error) {
 }
 
 // SetProfile replaces the whole profile. From then on data from platforms does not change it. A caller without the
-// scope email neither sees nor changes the email address. Besides the errors of [Accounts], SetProfile returns
-// oauth.InvalidRequest if a field is invalid or the scope email is missing.
+// scope email or address neither sees nor changes what the scope is for. Besides the errors of [Accounts], SetProfile
+// returns oauth.InvalidRequest if a field is invalid or its scope is missing.
 func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Profile) (Me, error) {
 	profile, err := CheckProfile(profile)
 	if err != nil {
@@ -56,21 +56,38 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	if err != nil {
 		return Me{}, err
 	}
-	if !oauth.HasScope(c.Scope, oauth.ScopeEmail) {
-		if profile.Email != "" {
-			return Me{}, oauth.NewError(oauth.InvalidRequest,
-				"Setting email needs a sign-in with the scope email.")
-		}
-		known, err := a.profiles.Find(ctx, user.ID)
-		if err != nil {
-			return Me{}, oauth.StoreFailed(err)
-		}
-		profile.Email = known.Email
+	if profile, err = a.withHidden(ctx, c, profile); err != nil {
+		return Me{}, err
 	}
 	if err := a.profiles.Choose(ctx, user.ID, profile); err != nil {
 		return Me{}, userFailed(err)
 	}
 	return a.me(ctx, c, user)
+}
+
+// withHidden adds to a new profile what the caller may neither see nor change. It returns oauth.InvalidRequest if the
+// caller has set some of it.
+func (a *Accounts) withHidden(ctx context.Context, c Caller, profile identity.Profile) (identity.Profile, error) {
+	email, address := oauth.HasScope(c.Scope, oauth.ScopeEmail), oauth.HasScope(c.Scope, oauth.ScopeAddress)
+	switch {
+	case email && address:
+		return profile, nil
+	case !email && profile.Email != "":
+		return profile, oauth.NewError(oauth.InvalidRequest, "Setting email needs a sign-in with the scope email.")
+	case !address && profile.Address != "":
+		return profile, oauth.NewError(oauth.InvalidRequest, "Setting address needs a sign-in with the scope address.")
+	}
+	known, err := a.profiles.Find(ctx, c.UserID)
+	if err != nil {
+		return profile, oauth.StoreFailed(err)
+	}
+	if !email {
+		profile.Email = known.Email
+	}
+	if !address {
+		profile.Address = known.Address
+	}
+	return profile, nil
 }
 
 // me returns only what the caller's scope allows.
@@ -88,6 +105,9 @@ func (a *Accounts) me(ctx context.Context, c Caller, user identity.User) (Me, er
 	}
 	if !oauth.HasScope(c.Scope, oauth.ScopeEmail) {
 		me.Profile.Email = ""
+	}
+	if !oauth.HasScope(c.Scope, oauth.ScopeAddress) {
+		me.Profile.Address = ""
 	}
 	if phone := held.details.Phone; phone.Number != "" && oauth.HasScope(c.Scope, oauth.ScopePhone) {
 		me.Phone = &Phone{Number: phone.Number, Verified: phone.Verified, Seen: day(phone.SeenAt)}

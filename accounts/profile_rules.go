@@ -17,10 +17,11 @@ import (
 
 const (
 	maxNameCodePoints = 128
-	maxNameBytes      = 2048 // before normalization, to bound the work
+	maxTextBytes      = 2048 // of a name or an address before normalization, to bound the work
 	maxPictureBytes   = 512
 	maxLocaleBytes    = 35 // RFC 5646 §4.4.1
 	maxEmailBytes     = 254
+	maxAddress        = 200 // code points
 )
 
 var (
@@ -31,12 +32,13 @@ var (
 	taggedFlag = regexp.MustCompile(`(\x{1f3f4})[\x{e0030}-\x{e0039}\x{e0061}-\x{e007a}]{1,6}\x{e007f}`)
 )
 
-// CheckProfile returns a profile in normalized form: names in NFC and without surrounding spaces, and a canonical
-// locale. Every field may be empty. It returns oauth.InvalidRequest if a field is invalid.
+// CheckProfile returns a profile in normalized form: names and the address in NFC and without surrounding spaces,
+// and a canonical locale. Every field may be empty. It returns oauth.InvalidRequest if a field is invalid.
 func CheckProfile(p identity.Profile) (identity.Profile, error) {
-	var okName, okNickname, okLocale bool
-	p.Name, okName = cleanName(p.Name)
-	p.Nickname, okNickname = cleanName(p.Nickname)
+	var okName, okNickname, okAddress, okLocale bool
+	p.Name, okName = cleanText(p.Name, maxNameCodePoints)
+	p.Nickname, okNickname = cleanText(p.Nickname, maxNameCodePoints)
+	p.Address, okAddress = cleanText(p.Address, maxAddress)
 	p.Locale, okLocale = cleanLocale(p.Locale)
 	switch {
 	case !okName:
@@ -56,17 +58,20 @@ func CheckProfile(p identity.Profile) (identity.Profile, error) {
 	case !validEmail(p.Email):
 		return p, oauth.NewError(oauth.InvalidRequest,
 			"email must be one address without a name, of at most 254 bytes.")
+	case !okAddress:
+		return p, oauth.NewError(oauth.InvalidRequest,
+			"address must have at most 200 characters in one line, and no invisible or text direction characters.")
 	}
 	return p, nil
 }
 
-// cleanName returns a name in NFC and without surrounding spaces, and reports whether it is valid.
-func cleanName(name string) (string, bool) {
-	if len(name) > maxNameBytes || !utf8.ValidString(name) {
+// cleanText returns a text in NFC and without surrounding spaces, and reports whether it is valid.
+func cleanText(text string, maxCodePoints int) (string, bool) {
+	if len(text) > maxTextBytes || !utf8.ValidString(text) {
 		return "", false
 	}
-	name = strings.TrimSpace(norm.NFC.String(name))
-	return name, utf8.RuneCountInString(name) <= maxNameCodePoints && !hasInvisible(name)
+	text = strings.TrimSpace(norm.NFC.String(text))
+	return text, utf8.RuneCountInString(text) <= maxCodePoints && !hasInvisible(text)
 }
 
 // hasInvisible reports whether a text has characters that are invisible or change the display of others: control

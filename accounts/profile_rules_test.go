@@ -100,6 +100,10 @@ func TestInvalidProfiles(t *testing.T) {
 		"email with right-to-left override": {Email: "\u202ea@example.com"},
 		"email of 255 bytes":                {Email: strings.Repeat("a", 243) + "@example.com"},
 		"email of 1 MB":                     {Email: megabyte + "@example.com"},
+		"address of two lines":              {Address: "1 Long Street\nSpringfield"},
+		"address with a direction override": {Address: "\u202e1 Long Street"},
+		"address of 201 characters":         {Address: strings.Repeat("路", 201)},
+		"address of 1 MB":                   {Address: megabyte},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := CheckProfile(p)

@@ -51,10 +51,10 @@ func TestSetProfileReplacesAll(t *testing.T) {
 	ctx := context.Background()
 	bob := w.wechatUser("o-bob")
 	me, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Nickname: "Bo\u0308b",
-		Email: "bob@example.com", Locale: "zh_CN"})
+		Email: "bob@example.com", Locale: "zh_CN", Address: " 北京市海淀区 1 号 "})
 	require.NoError(t, err)
-	require.Equal(t, identity.Profile{Name: "Bob", Nickname: "Böb", Email: "bob@example.com", Locale: "zh-CN"},
-		me.Profile)
+	require.Equal(t, identity.Profile{Name: "Bob", Nickname: "Böb", Email: "bob@example.com", Locale: "zh-CN",
+		Address: "北京市海淀区 1 号"}, me.Profile)
 	require.False(t, me.EmailVerified)
 	me, err = w.accounts.SetProfile(ctx, bob, identity.Profile{Gender: "male"})
 	require.NoError(t, err)
@@ -93,13 +93,14 @@ func TestInvalidProfileChangesNothing(t *testing.T) {
 	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
 }
 
-// TestProfileContainsOnlyWhatTheScopeAllows: other servers receive the token too, and must not learn phone numbers and
-// email addresses.
+// TestProfileContainsOnlyWhatTheScopeAllows: other servers receive the token too, and must not learn phone numbers,
+// email addresses and postal addresses.
 func TestProfileContainsOnlyWhatTheScopeAllows(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
 	bob := w.wechatUser("o-bob")
-	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Email: "bob@example.com"})
+	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Email: "bob@example.com",
+		Address: "1 Long Street"})
 	require.NoError(t, err)
 	require.NoError(t, w.database.Profiles().SetPhone(ctx, bob.UserID, identity.Phone{Number: "+8613812345678",
 		SeenAt: time.Now()}))
@@ -109,14 +110,16 @@ func TestProfileContainsOnlyWhatTheScopeAllows(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, me.Phone)
 	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
-	_, err = w.accounts.SetProfile(ctx, borrowed, identity.Profile{Email: "thief@example.com"})
-	requireError(t, err, oauth.InvalidRequest)
+	for _, set := range []identity.Profile{{Email: "thief@example.com"}, {Address: "elsewhere"}} {
+		_, err = w.accounts.SetProfile(ctx, borrowed, set)
+		requireError(t, err, oauth.InvalidRequest)
+	}
 	me, err = w.accounts.SetProfile(ctx, borrowed, identity.Profile{Name: "Robert"})
 	require.NoError(t, err)
 	require.Equal(t, identity.Profile{Name: "Robert"}, me.Profile)
 	me, err = w.accounts.Profile(ctx, bob)
 	require.NoError(t, err)
-	require.Equal(t, identity.Profile{Name: "Robert", Email: "bob@example.com"}, me.Profile,
-		"a caller without the scope email does not remove the address")
+	require.Equal(t, identity.Profile{Name: "Robert", Email: "bob@example.com", Address: "1 Long Street"}, me.Profile,
+		"a caller without the scopes removes neither address")
 	require.NotNil(t, me.Phone)
 }

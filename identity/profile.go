@@ -13,6 +13,7 @@ type Profile struct {
 	Gender   string `json:"gender,omitempty"`  // OpenID Connect Core §5.1: female, male, or another word
 	Locale   string `json:"locale,omitempty"`  // a BCP 47 tag
 	Email    string `json:"email,omitempty"`   // unverified
+	Address  string `json:"address,omitempty"` // postal, as one would write it on an envelope, in one line
 }
 
 // Phone is a number that a platform reported for a user. Numbers are reassigned to other people, so they are used

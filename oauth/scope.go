@@ -11,6 +11,7 @@ const (
 	ScopeProfile       = "profile"
 	ScopeEmail         = "email"
 	ScopePhone         = "phone"
+	ScopeAddress       = "address"
 	ScopeOfflineAccess = "offline_access"
 )
 
@@ -36,8 +37,8 @@ const ScopeWechatData = "wechat.data"
 // Scopes lists the scopes that have a meaning for this server. Clients may be registered for any others.
 func Scopes() []string {
 	return []string{
-		ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, ScopeOfflineAccess, ScopeRoles, ScopeClaims, ScopeAccount,
-		ScopeWechatAppToken, ScopeWechatData,
+		ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, ScopeAddress, ScopeOfflineAccess, ScopeRoles, ScopeClaims,
+		ScopeAccount, ScopeWechatAppToken, ScopeWechatData,
 	}
 }
 
@@ -54,7 +55,7 @@ func ServedHere(name string) bool {
 // §5.4). Access tokens for one API that was named do not have it.
 func AboutIdentity(name string) bool {
 	switch name {
-	case ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, "address":
+	case ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, ScopeAddress:
 		return true
 	}
 	return false

@@ -58,7 +58,7 @@ func (r accountRequest) proof() accounts.Proof {
 
 // calls returns all calls that need a token.
 func (a *accountAPI) calls() []accountCall {
-	profile := []string{"name", "nickname", "picture", "gender", "locale", "email"}
+	profile := []string{"name", "nickname", "picture", "gender", "locale", "email", "address"}
 	return []accountCall{
 		{"account_profile", http.MethodGet, "/profile", "account read", nil, a.profile},
 		{"account_profile", http.MethodPut, "/profile", "profile set", profile, a.setProfile},

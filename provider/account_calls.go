@@ -15,6 +15,7 @@ func (a *accountAPI) setProfile(ctx context.Context, c accounts.Caller, r accoun
 	return a.accounts.SetProfile(ctx, c, identity.Profile{
 		Name: r.body["name"], Nickname: r.body["nickname"], Picture: r.body["picture"],
 		Gender: r.body["gender"], Locale: r.body["locale"], Email: r.body["email"],
+		Address: r.body["address"],
 	})
 }
 

@@ -86,7 +86,8 @@ func metadataJSON(issuer string) []byte {
 		Scopes:                  oauth.Scopes(),
 		Claims: []string{"sub", "iss", "aud", "azp", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "nonce",
 			"is_new_user", "preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at",
-			"email", "email_verified", "phone_number", "phone_number_verified", "phone_number_seen_at"},
+			"email", "email_verified", "phone_number", "phone_number_verified", "phone_number_seen_at",
+			"address"},
 		ResourceIndicators:   true,
 		ServiceDocumentation: "https://github.com/lingpai/lingpai",
 	})

@@ -126,7 +126,8 @@ func requireClaims(t *testing.T, w *web, metadata map[string]any) {
 	first := w.token(w.wechatCode("new-user").with("scope", "openid")).text("id_token")
 	alice := w.token(passwordForm("alice", testPassword))
 	w.knowAll(claimsOf(t, alice.text("access_token"))["sub"].(string))
-	named := w.token(passwordForm("alice", testPassword).with("scope", "openid profile email phone")).text("id_token")
+	named := w.token(passwordForm("alice", testPassword).with("scope", "openid profile email phone address")).
+		text("id_token")
 	browser := w.visitor()
 	requested := w.redeem("shop", browser.code(browser.signIn("alice", "shop"), "shop")).text("id_token")
 	for _, token := range []string{first, named, requested} {
@@ -240,7 +241,7 @@ func (w records) knowAll(subject string) {
 	ctx := context.Background()
 	require.NoError(w.t, w.database.Profiles().Choose(ctx, subject, identity.Profile{
 		Name: "Alice", Nickname: "Al", Picture: "https://example.com/a.png", Gender: "female", Locale: "zh-CN",
-		Email: "alice@example.com",
+		Email: "alice@example.com", Address: "1 Long Street, Springfield",
 	}))
 	require.NoError(w.t, w.database.Profiles().SetPhone(ctx, subject, identity.Phone{Number: "+8613812345678",
 		SeenAt: w.clock.Now(), Verified: true}))

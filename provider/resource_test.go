@@ -303,18 +303,20 @@ func TestSessionsFromBefore(t *testing.T) {
 	}
 }
 
-// TestEmailByTheAccountAPI: a token for the server has no scope email, so what the sign-in was granted counts.
-func TestEmailByTheAccountAPI(t *testing.T) {
+// TestAddressesByTheAccountAPI: a token for the server has neither scope, so what the sign-in was granted counts.
+func TestAddressesByTheAccountAPI(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	signIn := w.resourceForms(t)[oauth.GrantPassword]
-	for scope, status := range map[string]int{"openid email account": http.StatusOK,
-		"openid account": http.StatusBadRequest} {
-		a := w.token(signIn().with("scope", scope, "resource", w.issuer))
-		requireTokens(t, a)
-		require.Equal(t, "openid account", a.text("scope"))
-		changed := w.account("PUT /profile", a.text("access_token"), form{"email": "alice@example.com"})
-		require.Equal(t, status, changed.status, changed.body)
+	for _, member := range []string{"email", "address"} {
+		for scope, status := range map[string]int{"openid account " + member: http.StatusOK,
+			"openid account": http.StatusBadRequest} {
+			a := w.token(signIn().with("scope", scope, "resource", w.issuer))
+			requireTokens(t, a)
+			require.Equal(t, "openid account", a.text("scope"))
+			changed := w.account("PUT /profile", a.text("access_token"), form{member: "alice@example.com"})
+			require.Equal(t, status, changed.status, changed.body)
+		}
 	}
 }
 

@@ -145,8 +145,8 @@ func broker(id string, apps ...string) identity.Client {
 func publicClient(id string, names ...string) identity.Client {
 	return identity.Client{
 		ID: id, Grants: names, Apps: []string{testApp}, Audience: []string{testAudience},
-		Scopes: []string{"openid", "profile", "api", "api.write", "roles", "claims", "email", "phone", "account",
-			oauth.ScopeWechatData}, DefaultScopes: []string{"api"},
+		Scopes: []string{"openid", "profile", "api", "api.write", "roles", "claims", "email", "phone", "address",
+			"account", oauth.ScopeWechatData}, DefaultScopes: []string{"api"},
 	}
 }
 

@@ -24,13 +24,20 @@ type Profile struct {
 	PhoneNumber         string `json:"phone_number,omitempty"`
 	PhoneNumberVerified *bool  `json:"phone_number_verified,omitempty"`
 	PhoneNumberSeenAt   int64  `json:"phone_number_seen_at,omitempty"` // not standard
+
+	Address *Address `json:"address,omitempty"`
+}
+
+// Address is a postal address (OpenID Connect Core §5.1.1).
+type Address struct {
+	Formatted string `json:"formatted"`
 }
 
 // ReadProfile returns the claims about a user that a scope allows. It reads the store only if the scope allows any, and
 // returns the errors of the store.
 func ReadProfile(ctx context.Context, profiles identity.Profiles, user identity.User, scope string) (Profile, error) {
 	if !oauth.HasScope(scope, oauth.ScopeProfile) && !oauth.HasScope(scope, oauth.ScopeEmail) &&
-		!oauth.HasScope(scope, oauth.ScopePhone) {
+		!oauth.HasScope(scope, oauth.ScopePhone) && !oauth.HasScope(scope, oauth.ScopeAddress) {
 		return Profile{}, nil
 	}
 	details, err := profiles.Find(ctx, user.ID)
@@ -56,6 +63,9 @@ func profileOf(user identity.User, details identity.Details, scope string) Profi
 	if phone := details.Phone; oauth.HasScope(scope, oauth.ScopePhone) && phone.Number != "" {
 		profile.PhoneNumber, profile.PhoneNumberVerified, profile.PhoneNumberSeenAt = phone.Number, &phone.Verified,
 			phone.SeenAt.Unix()
+	}
+	if oauth.HasScope(scope, oauth.ScopeAddress) && details.Address != "" {
+		profile.Address = &Address{details.Address}
 	}
 	return profile
 }

@@ -151,7 +151,7 @@ func (longProfiles) Find(context.Context, string) (identity.Details, error) {
 	return identity.Details{Profile: identity.Profile{
 		Name: strings.Repeat("&", 128), Nickname: strings.Repeat("<", 128), Picture: "https://a.b/?" +
 			strings.Repeat("&", 499), Gender: strings.Repeat("g", 32),
-		Email: strings.Repeat("&", 249) + "@a.b",
+		Email: strings.Repeat("&", 249) + "@a.b", Address: strings.Repeat("&", 200),
 	}, Phone: identity.Phone{Number: "+861234567890123"}}, nil
 }
 
@@ -163,7 +163,7 @@ func TestLongestProfileFitsAnIDToken(t *testing.T) {
 	users.user.Claims = identity.Claims(`{"a":"` + strings.Repeat("&", 1000) + `"}`)
 	client := identity.Client{ID: "client", Audience: []string{"https://api.example.com"}}
 	_, err := issuer.Issue(t.Context(), Authorization{
-		Client: client, User: users.user, Scope: "openid profile email phone roles claims",
+		Client: client, User: users.user, Scope: "openid profile email phone address roles claims",
 		Target: Target{Scope: "openid profile email roles claims"}, Method: identity.MethodPassword,
 		AuthTime: time.Now(),
 	})

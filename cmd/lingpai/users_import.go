@@ -22,7 +22,7 @@ Each row is one user:
 
   sub            the id to keep as "sub" of every token; if omitted, a new one is generated
   username, password_hash (bcrypt or argon2id, in the form that "users create --hash" accepts)
-  name, nickname, picture, gender, locale, email, phone, created_at,
+  name, nickname, picture, gender, locale, email, address, phone, created_at,
                  disabled (true: cannot sign in until "users enable")
   roles          a JSON array; in CSV separated by spaces
   app, openid, unionid: an account at WeChat or QQ. JSON lines may have several: "accounts": [{"app": …, "openid": …}]

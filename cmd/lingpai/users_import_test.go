@@ -48,7 +48,7 @@ func newImportServer(t *testing.T, people string) (h testServer, simulator strin
 	h = testServer{operator: o, secret: secretIn(t, o.ok("clients", "create", "asking", "--first-party", "--grant",
 		"password", "--grant", "wechat_code", "--app", appID,
 		"--audience", audience, "--scope", "openid", "--scope", "profile", "--scope", "email", "--scope", "phone",
-		"--scope", "roles"))}
+		"--scope", "address", "--scope", "roles"))}
 	o.write("people.jsonl", people)
 	o.ok("users", "import", "people.jsonl")
 	_, h.base = o.serves()
@@ -68,7 +68,7 @@ func TestImportedPeopleSignIn(t *testing.T) {
 	h, simulator := newImportServer(t, fmt.Sprintf(`
 		{"sub":"legacy-1","username":"Zoë","password_hash":%q,"name":"Zoë 令",`+
 		`"nickname":"z","picture":"https://img.example.com/z.png","gender":"female",`+
-		`"locale":"zh_CN","email":"zoe@example.com","phone":"13812345678",`+
+		`"locale":"zh_CN","email":"zoe@example.com","address":"1 Long Street","phone":"13812345678",`+
 		`"roles":["b","a"],"created_at":"2019-01-02T03:04:05+08:00","app":%q,"openid":%q}
 		{"username":"bob","password_hash":%q,"created_at":1546369445000}
 		{"sub":"barred","username":"carol","password_hash":%q,"disabled":true,"app":%q,"openid":%q}`,
@@ -76,7 +76,7 @@ func TestImportedPeopleSignIn(t *testing.T) {
 		goodHash, appID, wechattest.OpenID(appID, "carol")))
 
 	r, claims := h.asks("grant_type", "password", "username", "ZOË", "password", "the old one", "scope",
-		"openid profile email phone roles")
+		"openid profile email address phone roles")
 	require.Equal(t, "legacy-1", claims["sub"])
 	require.Equal(t, []any{"a", "b"}, claims["roles"])
 	own, _ := h.asks("grant_type", "password", "username", "ZOË", "password", "the old one", "scope", "openid phone",
@@ -86,7 +86,8 @@ func TestImportedPeopleSignIn(t *testing.T) {
 	for name, want := range map[string]any{
 		"sub": "legacy-1", "name": "Zoë 令", "nickname": "z", "picture": "https://img.example.com/z.png",
 		"gender": "female", "locale": "zh-CN",
-		"email": "zoe@example.com", "email_verified": false, "phone_number": "+8613812345678",
+		"address": map[string]any{"formatted": "1 Long Street"},
+		"email":   "zoe@example.com", "email_verified": false, "phone_number": "+8613812345678",
 		"phone_number_verified": false, "preferred_username": "Zoë",
 	} {
 		require.Equal(t, want, info[name], name)

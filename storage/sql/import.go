@@ -167,7 +167,7 @@ func (r *additions) addProfile(a candidate) {
 	p := a.Profile
 	row := profileRow{
 		UserID: a.ID, Name: p.Name, Nickname: p.Nickname, Picture: p.Picture, Gender: p.Gender, Locale: p.Locale,
-		Email:  p.Email,
+		Email: p.Email, Address: p.Address,
 		Chosen: p != (identity.Profile{}), PhoneNumber: a.Phone, UpdatedAt: r.now.UnixMilli(),
 	}
 	if a.Phone != "" {
@@ -181,7 +181,7 @@ func (r *additions) addProfile(a candidate) {
 func (r *additions) write(tx *gorm.DB) error {
 	for _, written := range []func() *gorm.DB{
 		func() *gorm.DB { return writeRows(tx, "users", r.users, 13) },
-		func() *gorm.DB { return writeRows(tx, "profiles", r.profiles, 12) },
+		func() *gorm.DB { return writeRows(tx, "profiles", r.profiles, 13) },
 		func() *gorm.DB { return writeRows(tx, "accounts", r.accounts, 7) },
 		func() *gorm.DB { return writeRows(tx, "unions", r.unions, 5) },
 	} {

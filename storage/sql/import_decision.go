@@ -309,7 +309,7 @@ func skeletonsOf(users []candidate) (skeletons []string) {
 
 func checkStorable(n identity.ImportedUser) error {
 	p := n.Profile
-	texts := []string{n.PasswordHash, n.Phone, p.Name, p.Nickname, p.Picture, p.Gender, p.Locale, p.Email}
+	texts := []string{n.PasswordHash, n.Phone, p.Name, p.Nickname, p.Picture, p.Gender, p.Locale, p.Email, p.Address}
 	for _, e := range n.Identities {
 		texts = append(texts, e.Platform, e.App, e.Subject, e.UnionID, e.OpenPlatform)
 	}

@@ -26,6 +26,7 @@ type profileRow struct {
 	Gender        string
 	Locale        string
 	Email         string
+	Address       string
 	Chosen        bool
 	PhoneNumber   string
 	PhoneVerified bool
@@ -36,7 +37,7 @@ type profileRow struct {
 func (r profileRow) details() identity.Details {
 	return identity.Details{
 		Profile: identity.Profile{Name: r.Name, Nickname: r.Nickname, Picture: r.Picture, Gender: r.Gender,
-			Locale: r.Locale, Email: r.Email},
+			Locale: r.Locale, Email: r.Email, Address: r.Address},
 		Chosen:    r.Chosen,
 		Phone:     identity.Phone{Number: r.PhoneNumber, SeenAt: instant(r.PhoneSeenAt), Verified: r.PhoneVerified},
 		UpdatedAt: instant(&r.UpdatedAt),
@@ -60,11 +61,13 @@ func (p *Profiles) Find(ctx context.Context, userID string) (identity.Details, e
 }
 
 // setProfile keeps the phone number.
-const setProfile = `INSERT INTO profiles (user_id, name, nickname, picture, gender, locale, email, chosen, updated_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+const setProfile = `INSERT INTO profiles (user_id, name, nickname, picture, gender, locale, email, address, chosen,
+		updated_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, nickname = excluded.nickname,
 		picture = excluded.picture, gender = excluded.gender,
-		locale = excluded.locale, email = excluded.email, chosen = excluded.chosen, updated_at = excluded.updated_at`
+		locale = excluded.locale, email = excluded.email, address = excluded.address, chosen = excluded.chosen,
+		updated_at = excluded.updated_at`
 
 // Choose implements identity.Profiles.
 func (p *Profiles) Choose(ctx context.Context, userID string, profile identity.Profile) error {
@@ -80,13 +83,12 @@ func (p *Profiles) Suggest(ctx context.Context, userID string, profile identity.
 func (p *Profiles) set(ctx context.Context, statement, userID string, profile identity.Profile,
 	chosen bool) (written bool, err error) {
 	if err := storable(profile.Name, profile.Nickname, profile.Picture, profile.Gender, profile.Locale,
-		profile.Email); err != nil {
+		profile.Email, profile.Address); err != nil {
 		return false, err
 	}
 	err = p.change(ctx, userID, func(tx *gorm.DB, now time.Time) error {
 		result := tx.Exec(statement, userID, profile.Name, profile.Nickname, profile.Picture, profile.Gender,
-			profile.Locale, profile.Email,
-			chosen, now.UnixMilli())
+			profile.Locale, profile.Email, profile.Address, chosen, now.UnixMilli())
 		written = result.RowsAffected > 0
 		return result.Error
 	})

@@ -85,7 +85,8 @@ func hostileImports(t *testing.T, f fixture) {
 	for _, text := range texts() {
 		n := fullImportedUser()
 		n.PasswordHash, n.Phone = text, text
-		n.Profile = identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text}
+		n.Profile = identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text,
+			Address: text}
 		n.Identities = []identity.ExternalIdentity{inUnion("op"+text, innocent.Identities[1].UnionID+text,
 			identityAt("wx1"+text, innocent.Identities[0].Subject+text))}
 		result := importUsers(t, f, n)[0]

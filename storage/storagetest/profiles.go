@@ -38,7 +38,7 @@ func (f fixture) details(t *testing.T, userID string) identity.Details {
 func fullProfile() identity.Profile {
 	return identity.Profile{
 		Name: "王 小明", Nickname: "小明 🐼", Picture: "https://example.com/a.png?b=c", Gender: "male", Locale: "zh-CN",
-		Email: "Xiao.Ming@example.com",
+		Email: "Xiao.Ming@example.com", Address: "北京市海淀区中关村大街 1 号 100080",
 	}
 }
 
@@ -209,7 +209,8 @@ func hostileProfiles(t *testing.T, f fixture) {
 	untouched := f.details(t, innocent.ID)
 	for _, text := range texts() {
 		user, want := f.newUser(t), identity.Details{}
-		profile := identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text}
+		profile := identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text,
+			Address: text}
 		did, err := f.Profiles.Suggest(t.Context(), user.ID, profile)
 		require.Equal(t, err == nil, did, "%q", text)
 		if err == nil {

@@ -38,7 +38,6 @@ var inChinese = map[string]string{
 	reasonSecondSignIn:  "第二次登录的截图",
 	reasonSignedOut:     "已退出页面的截图",
 
-	"the scope `address` is not supported": "不支持 scope `address`",
 	"userinfo lacks `given_name`, `family_name`, `middle_name`, `profile`, `website`, `birthdate`, `zoneinfo`": "" +
 		"userinfo 里没有 `given_name`、`family_name`、`middle_name`、`profile`、`website`、`birthdate`、`zoneinfo`",
 	"not registered with IANA: `resource_indicators_supported`, `revocation_list_uri`": "" +

@@ -113,7 +113,7 @@ func (p program) importUsers() {
 		require.NoError(p.t, json.NewEncoder(&rows).Encode(map[string]string{
 			"username": fmt.Sprintf("user-%d", n), "password_hash": string(hash), "name": "Linda Li",
 			"nickname": "Lili", "picture": "https://example.com/linda.png", "gender": "female", "locale": "zh-CN",
-			"email": "linda@example.com", "phone": "+8613800138000"}))
+			"email": "linda@example.com", "phone": "+8613800138000", "address": "1 Long Street, Springfield"}))
 	}
 	p.run(&rows, "users", "import", "-", "--format", "jsonl")
 }

@@ -57,7 +57,7 @@ func (f rowFields) profile() (identity.Profile, error) {
 	t := f.texts
 	profile, err := accounts.CheckProfile(identity.Profile{
 		Name: t["name"], Nickname: t["nickname"], Picture: t["picture"], Gender: t["gender"], Locale: t["locale"],
-		Email: t["email"],
+		Email: t["email"], Address: t["address"],
 	})
 	if refused, ok := errors.AsType[*oauth.Error](err); ok {
 		return identity.Profile{}, errors.New(strings.TrimSuffix(refused.Description, "."))

@@ -31,8 +31,8 @@ type rowFields struct {
 
 // textColumns are the members of a row that are strings.
 var textColumns = []string{
-	"sub", "username", "password_hash", "name", "nickname", "picture", "gender", "locale", "email", "phone",
-	"created_at", "app", "openid", "unionid",
+	"sub", "username", "password_hash", "name", "nickname", "picture", "gender", "locale", "email", "address",
+	"phone", "created_at", "app", "openid", "unionid",
 }
 
 // Columns returns the names that the first line of CSV may have.
