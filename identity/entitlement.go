@@ -63,40 +63,10 @@ func ParseClaims(text []byte) (Claims, error) {
 	case len(b) == len("{}"):
 		return "", nil
 	}
-	if err := checkJSON(json.NewDecoder(bytes.NewReader(compact.Bytes())), maxClaimsDepth); err != nil {
-		return "", err
+	if !UnambiguousJSON(compact.Bytes(), maxClaimsDepth) {
+		return "", errClaims
 	}
 	return Claims(compact.String()), nil
-}
-
-// checkJSON reads one value and everything nested in it.
-func checkJSON(d *json.Decoder, depth int) error {
-	token, err := d.Token()
-	if err != nil {
-		return fmt.Errorf("%w: %w", errClaims, err)
-	}
-	delimiter, nested := token.(json.Delim)
-	if !nested {
-		return nil
-	}
-	if depth == 0 {
-		return errClaims
-	}
-	names := map[any]bool{}
-	for d.More() {
-		if delimiter == '{' {
-			name, err := d.Token()
-			if err != nil || names[name] {
-				return errClaims
-			}
-			names[name] = true
-		}
-		if err := checkJSON(d, depth-1); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token() // the closing delimiter
-	return err
 }
 
 // MarshalJSON implements json.Marshaler: claims are JSON already.
