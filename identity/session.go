@@ -44,6 +44,7 @@ type Session struct {
 	Browser       string // id of the browser session that it came from; "": none
 	Scope         string
 	Resources     []string // that the sign-in named (RFC 8707), and all that its tokens may be for; nil: it named none
+	Claims        RequestedClaims
 	Method        string
 	AuthTime      time.Time
 	Generation    uint32     // of the one refresh token that is current

@@ -61,6 +61,9 @@ func AboutIdentity(name string) bool {
 	return false
 }
 
+// CoversClaims reports whether a scope requests claims besides the user's id.
+func CoversClaims(name string) bool { return AboutIdentity(name) && name != ScopeOpenID }
+
 // maxScopeLength is the maximum length of a scope in bytes.
 const maxScopeLength = 1024
 

@@ -14,8 +14,9 @@ type Authorization struct {
 	UnionID  string              // of the account; "" if it has none
 	Scope    string              // granted, space-separated
 	Resource string              // that the sign-in names; "" if it names none
-	Target   Target              // of the access token
-	Method   string              // identity.MethodPassword, or the platform of the code
+	Claims   identity.RequestedClaims
+	Target   Target // of the access token
+	Method   string // identity.MethodPassword, or the platform of the code
 	AuthTime time.Time
 	Device   string   // label of the session; may be empty
 	Browser  string   // id of the browser session that it comes from; "" if none

@@ -41,7 +41,8 @@ type idSubject struct {
 
 // idToken signs an ID token.
 func (i *Issuer) idToken(ctx context.Context, of idSubject) (string, error) {
-	profile, err := ReadProfile(ctx, i.config.Profiles, of.user, of.scope)
+	profile, err := ReadProfile(ctx, i.config.Profiles, ProfileRequest{of.client, of.user, of.scope,
+		of.session.Claims.IDToken})
 	if err != nil {
 		return "", err
 	}

@@ -75,6 +75,7 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 		Browser:    a.Browser,
 		Scope:      a.Scope,
 		Resources:  a.resources(),
+		Claims:     a.Claims,
 		Method:     a.Method,
 		AuthTime:   a.AuthTime,
 		OpenedBy:   openedBy,

@@ -2,13 +2,14 @@ package tokens
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Profile contains the claims about a user that the scope allows (OpenID Connect Core §5.1 and §5.4), in ID tokens and
-// at userinfo.
+// Profile contains claims about a user (OpenID Connect Core §5.1), in ID tokens and at userinfo.
 type Profile struct {
 	PreferredUsername string `json:"preferred_username,omitempty"`
 	Name              string `json:"name,omitempty"`
@@ -33,38 +34,60 @@ type Address struct {
 	Formatted string `json:"formatted"`
 }
 
-// ReadProfile returns the claims about a user that a scope allows. It reads the store only if the scope allows any, and
-// returns the errors of the store.
-func ReadProfile(ctx context.Context, profiles identity.Profiles, user identity.User, scope string) (Profile, error) {
-	if !oauth.HasScope(scope, oauth.ScopeProfile) && !oauth.HasScope(scope, oauth.ScopeEmail) &&
-		!oauth.HasScope(scope, oauth.ScopePhone) && !oauth.HasScope(scope, oauth.ScopeAddress) {
+// ProfileRequest determines which claims about a user a client gets.
+type ProfileRequest struct {
+	Client    identity.Client
+	User      identity.User
+	Scope     string
+	Requested []string // besides those that the scope covers
+}
+
+// ReadProfile returns the claims that a scope covers, and of those that were requested one by one those whose scope the
+// client is still registered for. It reads the store only if there may be any, and returns the errors of the store.
+func ReadProfile(ctx context.Context, profiles identity.Profiles, r ProfileRequest) (Profile, error) {
+	scopes := strings.Fields(r.Scope)
+	requested := slices.DeleteFunc(slices.Clone(r.Requested), func(claim string) bool {
+		return !slices.Contains(r.Client.Scopes, oauth.ClaimScope(claim))
+	})
+	if len(requested) == 0 && !slices.ContainsFunc(scopes, oauth.CoversClaims) {
 		return Profile{}, nil
 	}
-	details, err := profiles.Find(ctx, user.ID)
+	details, err := profiles.Find(ctx, r.User.ID)
 	if err != nil {
 		return Profile{}, err
 	}
-	return profileOf(user, details, scope), nil
+	return profileOf(r.User, details, func(claim string) bool {
+		return slices.Contains(scopes, oauth.ClaimScope(claim)) || slices.Contains(requested, claim)
+	}), nil
 }
 
-func profileOf(user identity.User, details identity.Details, scope string) Profile {
-	var profile Profile
-	if oauth.HasScope(scope, oauth.ScopeProfile) {
-		profile.PreferredUsername = user.Username
-		profile.Name, profile.Nickname, profile.Picture = details.Name, details.Nickname, details.Picture
-		profile.Gender, profile.Locale = details.Gender, details.Locale
-		if !details.UpdatedAt.IsZero() {
-			profile.UpdatedAt = details.UpdatedAt.Unix()
+// profileOf returns the claims that are wanted and have a value.
+func profileOf(user identity.User, details identity.Details, wanted func(claim string) bool) Profile {
+	text := func(claim, value string) string {
+		if wanted(claim) {
+			return value
 		}
+		return ""
 	}
-	if oauth.HasScope(scope, oauth.ScopeEmail) && details.Email != "" {
-		profile.Email, profile.EmailVerified = details.Email, new(bool) // false: addresses are not verified
+	profile := Profile{
+		PreferredUsername: text("preferred_username", user.Username), Name: text("name", details.Name),
+		Nickname: text("nickname", details.Nickname), Picture: text("picture", details.Picture),
+		Gender: text("gender", details.Gender), Locale: text("locale", details.Locale),
+		Email: text("email", details.Email), PhoneNumber: text("phone_number", details.Phone.Number),
 	}
-	if phone := details.Phone; oauth.HasScope(scope, oauth.ScopePhone) && phone.Number != "" {
-		profile.PhoneNumber, profile.PhoneNumberVerified, profile.PhoneNumberSeenAt = phone.Number, &phone.Verified,
-			phone.SeenAt.Unix()
+	if wanted("updated_at") && !details.UpdatedAt.IsZero() {
+		profile.UpdatedAt = details.UpdatedAt.Unix()
 	}
-	if oauth.HasScope(scope, oauth.ScopeAddress) && details.Address != "" {
+	if wanted("email_verified") && details.Email != "" {
+		profile.EmailVerified = new(bool) // false: addresses are not verified
+	}
+	if wanted("phone_number_verified") && details.Phone.Number != "" {
+		profile.PhoneNumberVerified = &details.Phone.Verified
+	}
+	if wanted("phone_number_seen_at") && details.Phone.Number != "" {
+		profile.PhoneNumberSeenAt = details.Phone.SeenAt.Unix()
+	}
+	if wanted("address") && details.Address != "" {
 		profile.Address = &Address{details.Address}
 	}
 	return profile

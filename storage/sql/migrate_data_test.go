@@ -67,7 +67,8 @@ var written = []string{0: `
 		1, 1)`,
 	16: `UPDATE clients SET old_secret_until = 1, jwks = '{"keys":[]}', jwks_uri = 'https://a/jwks', require_par = TRUE
 		WHERE id = 'c{n}'`,
-	17: `UPDATE profiles SET address = '1 Long Street' WHERE user_id = 'u{n}'`,
+	17: `UPDATE profiles SET address = '1 Long Street' WHERE user_id = 'u{n}';
+		UPDATE sessions SET claims = 'address:iu email:i' WHERE id = '{session}'`,
 }
 
 // sessionOf returns the id of the session that a server of a version opened.

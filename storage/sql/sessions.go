@@ -25,8 +25,8 @@ func (db *DB) Sessions() *Sessions { return &Sessions{db} }
 func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes,
 	limit int) (identity.Session, error) {
 	if err := storable(session.ID, session.UserID, session.ClientID, session.Browser, session.Scope,
-		strings.Join(session.Resources, " "), session.Method, session.Device, session.Account.Platform,
-		session.Account.App, session.Account.Subject); err != nil {
+		strings.Join(session.Resources, " "), session.Claims.String(), session.Method, session.Device,
+		session.Account.Platform, session.Account.App, session.Account.Subject); err != nil {
 		return identity.Session{}, err
 	}
 	session.AuthTime = time.UnixMilli(session.AuthTime.UnixMilli())
@@ -55,10 +55,10 @@ const openSession = `WITH clock AS (SELECT {clock} AS now, CAST(? AS TEXT) AS br
 	u AS (SELECT id, auth_epoch, disabled_at, joined_into FROM users
 		WHERE id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?{share})
 	INSERT INTO sessions (browser_session_id, user_id, id, account_platform, account_app, account_subject, client_id,
-		scope, resources, method, auth_time, generation, rotations,
+		scope, resources, claims, method, auth_time, generation, rotations,
 		opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device)
 	SELECT browser, u.id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
-		CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
+		CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
 		CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS {bytes}), CAST(? AS {bytes}), CAST(? AS {bytes}),
 		now + CAST(? AS BIGINT),
 		now + CAST(? AS BIGINT), now, CAST(? AS TEXT)
@@ -85,7 +85,7 @@ func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch i
 	var now int64
 	err := s.db.hot.openSession.row(ctx, []any{&now},
 		browser, session.UserID, epoch, session.ID, platform, app, subject, session.ClientID, session.Scope, resources,
-		session.Method, session.AuthTime.UnixMilli(),
+		session.Claims.String(), session.Method, session.AuthTime.UnixMilli(),
 		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:],
 		min(lifetimes.Idle, lifetimes.Absolute).Milliseconds(),
 		lifetimes.Absolute.Milliseconds(), session.Device)
@@ -234,6 +234,7 @@ type sessionRow struct {
 	ClientID        string
 	Scope           string
 	Resources       *string // space-separated
+	Claims          string  // as text
 	Method          string
 	AuthTime        int64
 	Generation      int64
@@ -252,14 +253,14 @@ type sessionRow struct {
 
 // sessionColumns are in the order of targets.
 const sessionColumns = `id, user_id, account_platform, account_app, account_subject, client_id, scope, resources,
-	method, auth_time, generation, rotations,
+	claims, method, auth_time, generation, rotations,
 	opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device, ended_at, end_reason,
 	browser_session_id`
 
 func (r *sessionRow) targets() []any {
 	return []any{
 		&r.ID, &r.UserID, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID, &r.Scope, &r.Resources,
-		&r.Method, &r.AuthTime, &r.Generation,
+		&r.Claims, &r.Method, &r.AuthTime, &r.Generation,
 		&r.Rotations, &r.OpenedBy, &r.SecretHash, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.Device,
 		&r.EndedAt, &r.EndReason, &r.BrowserSessionID,
 	}
@@ -276,6 +277,7 @@ func (r *sessionRow) session() (identity.Session, error) {
 	session := identity.Session{
 		ID: r.ID, UserID: r.UserID, ClientID: r.ClientID, Scope: r.Scope, Method: r.Method,
 		AuthTime:   instant(&r.AuthTime),
+		Claims:     identity.ParseRequestedClaims(r.Claims),
 		Generation: uint32(r.Generation), Rotations: rotations, OpenedBy: r.OpenedBy,
 		SecretHash:    [32]byte(r.SecretHash),
 		IdleExpiresAt: instant(&r.IdleExpiresAt), ExpiresAt: instant(&r.ExpiresAt), LastSeenAt: instant(&r.LastSeenAt),

@@ -91,6 +91,7 @@ func sessionIsFound(t *testing.T, f fixture) {
 	want := newSession(user, f.newClient(t))
 	want.Account, want.Method = external.AccountKey, identity.PlatformWechat
 	want.Resources = []string{"https://orders.example.com", "urn:example:stock"}
+	want.Claims = identity.RequestedClaims{IDToken: []string{"email"}, UserInfo: []string{"address", "email"}}
 	want.OpenedBy = bytes.Repeat([]byte{0, 0xff}, 16)
 	want.AuthTime = f.now(t).Add(-time.Hour).Truncate(time.Millisecond) // of the original request
 
