@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -104,7 +103,7 @@ func (s *Service) Consent(ctx context.Context, r Request, browser Browser, seen,
 		return "", err
 	}
 	consent := identity.Consent{UserID: user.UserID, ClientID: r.Client.ID, Resource: r.Resource,
-		Scopes: strings.Fields(r.Scope), Terms: s.terms}
+		Scopes: r.Scopes(), Terms: s.terms}
 	if err := s.consents.Grant(ctx, consent); err != nil {
 		return "", oauth.StoreFailed(err)
 	}

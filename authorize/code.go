@@ -35,6 +35,7 @@ type Code struct {
 	Nonce       string   `json:"n,omitempty"`
 	Scope       string   `json:"s,omitempty"`
 	Resource    string   `json:"t,omitempty"`
+	Claims      string   `json:"l,omitempty"` // identity.RequestedClaims as text
 	UserID      string   `json:"u"`
 	Epoch       int64    `json:"e"`
 	Account     []string `json:"k,omitempty"` // platform, app and subject; nil: by password
@@ -55,7 +56,7 @@ func newCode(set *keys.Set, r Request, user identity.SignedIn, now time.Time) (s
 	redirect := sha256.Sum256([]byte(r.RedirectURI))
 	code := Code{
 		ClientID: r.Client.ID, RedirectURI: redirect[:], Challenge: r.Challenge, Nonce: r.Nonce, Scope: r.Scope,
-		Resource: r.Resource, UserID: user.UserID, Epoch: user.Epoch, Method: user.Method,
+		Resource: r.Resource, Claims: r.Claims.String(), UserID: user.UserID, Epoch: user.Epoch, Method: user.Method,
 		AuthTime: user.AuthTime.UnixMilli(), Expires: now.Add(CodeLifetime).UnixMilli(), Browser: user.ID,
 		Random: make([]byte, codeRandom),
 	}

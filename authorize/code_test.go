@@ -91,6 +91,12 @@ func TestCodesAreShort(t *testing.T) {
 		Challenge: challengeOf("v"), Nonce: long, Scope: "openid profile email phone offline_access orders.read"}
 	_, err := newCode(newSet(t), r, user, noon)
 	require.NoError(t, err)
+	r.Nonce = strings.Repeat("n", 43)
+	all := []string{"address", "email", "email_verified", "gender", "locale", "name", "nickname", "phone_number",
+		"phone_number_seen_at", "phone_number_verified", "picture", "preferred_username", "updated_at"}
+	r.Claims = identity.RequestedClaims{IDToken: all, UserInfo: all}
+	_, err = newCode(newSet(t), r, user, noon)
+	require.NoError(t, err)
 	r.Resource = "https://" + strings.Repeat("a", 500)
 	_, err = newCode(newSet(t), r, user, noon)
 	require.ErrorIs(t, err, errCodeTooLong)

@@ -2,7 +2,6 @@ package authorize
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -40,12 +39,9 @@ type decision struct {
 // decide decides what a request is answered with. It is a pure function of its arguments. With prompt=none, an error
 // takes the place of a page.
 func decide(r Request, at situation) (decision, error) {
-	candidates := at.sessions
-	if r.Subject != "" {
-		candidates = slices.DeleteFunc(slices.Clone(candidates), func(s identity.SignedIn) bool {
-			return s.UserID != r.Subject
-		})
-	}
+	candidates := slices.DeleteFunc(slices.Clone(at.sessions), func(s identity.SignedIn) bool {
+		return !r.mayBeAbout(s.UserID)
+	})
 	user, chosen := choose(r, candidates, at.seen)
 	switch {
 	case sessionOf(candidates, at.seen.Chosen) == nil && sessionOf(at.sessions, at.seen.Chosen) != nil:
@@ -72,7 +68,8 @@ func decide(r Request, at situation) (decision, error) {
 }
 
 // errAnotherUser is required by OpenID Connect Core §3.1.2.1. Another page would ask for ever.
-var errAnotherUser = oauth.NewError(oauth.LoginRequired, "Another user than that of id_token_hint has signed in.")
+var errAnotherUser = oauth.NewError(oauth.LoginRequired, "Another user has signed in than id_token_hint or claims "+
+	"names.")
 
 // sessionOf returns the session with an id, or nil.
 func sessionOf(sessions []identity.SignedIn, id string) *identity.SignedIn {
@@ -117,15 +114,9 @@ func (r Request) Remembers() bool {
 	return !r.Client.AlwaysConsent && (r.Client.Confidential || r.Reach() == ReachHost)
 }
 
-// covers reports whether a consent allows all of a scope, under the current terms.
-func covers(consent identity.Consent, scope, terms string) bool {
-	if consent.Terms != terms {
-		return false
-	}
-	for name := range strings.FieldsSeq(scope) {
-		if !slices.Contains(consent.Scopes, name) {
-			return false
-		}
-	}
-	return true
+// covers reports whether a consent allows all scopes, under the current terms.
+func covers(consent identity.Consent, scopes []string, terms string) bool {
+	return consent.Terms == terms && !slices.ContainsFunc(scopes, func(name string) bool {
+		return !slices.Contains(consent.Scopes, name)
+	})
 }

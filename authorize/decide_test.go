@@ -136,8 +136,8 @@ func TestConsentIsAskedFor(t *testing.T) {
 func TestCovers(t *testing.T) {
 	t.Parallel()
 	consent := identity.Consent{Scopes: []string{"openid", "orders"}, Terms: "2"}
-	require.True(t, covers(consent, "openid", "2"))
-	require.True(t, covers(consent, "orders openid", "2"))
-	require.False(t, covers(consent, "openid profile", "2"))
-	require.False(t, covers(consent, "openid", "3"), "the terms have changed")
+	require.True(t, covers(consent, []string{"openid"}, "2"))
+	require.True(t, covers(consent, []string{"orders", "openid"}, "2"))
+	require.False(t, covers(consent, []string{"openid", "profile"}, "2"))
+	require.False(t, covers(consent, []string{"openid"}, "3"), "the terms have changed")
 }

@@ -38,7 +38,7 @@ func (s *Service) Read(ctx context.Context, form url.Values) (Request, error) {
 		return r, invalid("The client must push its requests to /par first (RFC 9126).")
 	case len(r.canonical) > maxCanonical:
 		return r, invalid("The request is too long: its parameters have at most 2048 bytes together. Shorten state, " +
-			"nonce or scope, or push the request to /par (RFC 9126).")
+			"nonce, scope or claims, or push the request to /par (RFC 9126).")
 	}
 	return r, nil
 }
@@ -50,7 +50,7 @@ func (s *Service) readForm(ctx context.Context, form url.Values) (Request, error
 		return Request{}, err
 	}
 	for _, check := range []func(*Request, url.Values) error{
-		readAll, readResponse, readPKCE, s.readScope, readPrompt, s.readHint,
+		readAll, readResponse, readPKCE, s.readScope, readPrompt, s.readHint, readClaims,
 	} {
 		if err := check(&r, form); err != nil {
 			return r, err

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // Values of prompt (OpenID Connect Core §3.1.2.1).
@@ -34,8 +36,10 @@ type Request struct {
 	MaxAge    time.Duration // negative: absent
 	LoginHint string
 	Subject   string // the user that id_token_hint is about; "": absent
+	Claims    identity.RequestedClaims
 
-	pushed    string // the id of a pushed request; "": it was not pushed
+	subjects  []string // the users that claims allows; nil: all
+	pushed    string   // the id of a pushed request; "": it was not pushed
 	canonical string
 	bound     string // the part that what has been done for the request is bound to
 }
@@ -52,8 +56,21 @@ func (r Request) asks(prompt string) bool { return slices.Contains(r.Prompt, pro
 // alphabetical order, and the user instead of the ID token of id_token_hint.
 func (r Request) Query() string { return r.canonical }
 
-// Scopes returns the names of the scope.
-func (r Request) Scopes() []string { return strings.Fields(r.Scope) }
+// Scopes returns what the user must allow: the names of the scope, and of the scopes that cover the requested claims.
+func (r Request) Scopes() []string {
+	names := strings.Fields(r.Scope)
+	for _, claim := range slices.Concat(r.Claims.IDToken, r.Claims.UserInfo) {
+		if scope := oauth.ClaimScope(claim); !slices.Contains(names, scope) {
+			names = append(names, scope)
+		}
+	}
+	return names
+}
+
+// mayBeAbout reports whether the request may be answered for a user.
+func (r Request) mayBeAbout(userID string) bool {
+	return (r.Subject == "" || r.Subject == userID) && (r.subjects == nil || slices.Contains(r.subjects, userID))
+}
 
 // Reach is who can receive an answer at a redirect URI.
 type Reach int
@@ -86,8 +103,8 @@ func (r Request) Host() string {
 }
 
 // carried are the parameters of a request that pages carry on.
-var carried = []string{"client_id", "code_challenge", "code_challenge_method", "login_hint", "max_age", "nonce",
-	"prompt", "redirect_uri", "resource", "response_mode", "response_type", "scope", "state", subjectParameter,
+var carried = []string{"claims", "client_id", "code_challenge", "code_challenge_method", "login_hint", "max_age",
+	"nonce", "prompt", "redirect_uri", "resource", "response_mode", "response_type", "scope", "state", subjectParameter,
 	"ui_locales"}
 
 // subjectParameter takes the place of id_token_hint in a request that is carried on. Sent by anybody else, it can only

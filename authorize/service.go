@@ -92,7 +92,8 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 	case StepCode:
 		code, err := newCode(s.keys.Current(), r, decided.user, now)
 		if errors.Is(err, errCodeTooLong) {
-			next.Step, next.Answer = StepError, s.Refuse(r, invalid("nonce, scope and resource are too long together."))
+			next.Step, next.Answer = StepError, s.Refuse(r, invalid("nonce, scope, resource and claims are too long "+
+				"together."))
 			return next, nil
 		}
 		if err != nil {
@@ -135,5 +136,5 @@ func (s *Service) consented(ctx context.Context, r Request, user identity.Signed
 	case err != nil:
 		return false, oauth.StoreFailed(err)
 	}
-	return covers(consent, r.Scope, s.terms), nil
+	return covers(consent, r.Scopes(), s.terms), nil
 }

@@ -90,7 +90,7 @@ func (g authorizationCode) authorization(ctx context.Context, r request, code au
 	authorization := tokens.Authorization{
 		Client: r.Client.Client, User: user, Account: code.AccountKey(), Scope: code.Scope, Resource: code.Resource,
 		Target: r.Target, Method: code.Method, AuthTime: time.UnixMilli(code.AuthTime), Device: r.Device,
-		Browser: code.Browser, Nonce: code.Nonce,
+		Browser: code.Browser, Nonce: code.Nonce, Claims: identity.ParseRequestedClaims(code.Claims),
 	}
 	if authorization.Account == (identity.AccountKey{}) || !r.Client.WechatClaims {
 		return authorization, nil

@@ -49,6 +49,9 @@ var (
 	// §6.2).
 	InvalidRequestURI        = newCode("invalid_request_uri", http.StatusBadRequest)
 	RegistrationNotSupported = newCode("registration_not_supported", http.StatusBadRequest)
+	// UnmetAuthenticationRequirements means that the user cannot be authenticated as the client requires (OpenID
+	// Connect Core Unmet Authentication Requirements §2).
+	UnmetAuthenticationRequirements = newCode("unmet_authentication_requirements", http.StatusBadRequest)
 
 	// RFC 6750 §3.1, for bearer tokens.
 	InvalidToken      = newCode("invalid_token", http.StatusUnauthorized)

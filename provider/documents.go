@@ -88,6 +88,7 @@ func metadataJSON(issuer string) []byte {
 			"is_new_user", "preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at",
 			"email", "email_verified", "phone_number", "phone_number_verified", "phone_number_seen_at",
 			"address"},
+		ClaimsParameter:      true,
 		ResourceIndicators:   true,
 		ServiceDocumentation: "https://github.com/lingpai/lingpai",
 	})

@@ -257,7 +257,8 @@ func kindOf(failure *oauth.Error) pages.ErrorKind {
 	switch failure.Code {
 	case oauth.InvalidClient:
 		return pages.UnknownClient
-	case oauth.UnauthorizedClient, oauth.InvalidScope, oauth.InvalidTarget, oauth.AccessDenied:
+	case oauth.UnauthorizedClient, oauth.InvalidScope, oauth.InvalidTarget, oauth.AccessDenied,
+		oauth.UnmetAuthenticationRequirements:
 		return pages.Refused
 	case oauth.TooManyRequests:
 		return pages.TooManyRequests

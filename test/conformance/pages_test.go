@@ -20,7 +20,7 @@ const (
 	reasonRequestObject = "refused as `request_not_supported`"
 	reasonEmail         = "the ID token has `email`, too"
 	reasonACR           = "the ID token has no `acr`"
-	reasonClaims        = "userinfo has no `name`: `claims` is ignored"
+	reasonClaims        = "userinfo has no `name`"
 	reasonErrorPage     = "screenshot of the error page"
 	reasonSecondSignIn  = "screenshot of the second sign-in"
 	reasonSignedOut     = "screenshot of the page that says so"
@@ -33,7 +33,7 @@ var inChinese = map[string]string{
 	reasonRequestObject: "以 `request_not_supported` 拒绝",
 	reasonEmail:         "ID 令牌里也有 `email`",
 	reasonACR:           "ID 令牌里没有 `acr`",
-	reasonClaims:        "userinfo 里没有 `name`：`claims` 被忽略",
+	reasonClaims:        "userinfo 里没有 `name`",
 	reasonErrorPage:     "错误页截图",
 	reasonSecondSignIn:  "第二次登录的截图",
 	reasonSignedOut:     "已退出页面的截图",
