@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -46,6 +47,9 @@ type Client struct {
 	// this server, as old versions of its program need it. Zero: never.
 	LegacyAudienceUntil time.Time
 }
+
+// Title returns what users see on pages: the client's name, or its id if it has none.
+func (c Client) Title() string { return cmp.Or(c.Name, c.ID) }
 
 // Disabled reports whether all requests of the client are rejected.
 func (c Client) Disabled() bool { return !c.DisabledAt.IsZero() }

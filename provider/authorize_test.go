@@ -258,6 +258,17 @@ func TestConsent(t *testing.T) {
 	v.code(v.follow(v.submit(again, "decision", "allow")), "partner")
 }
 
+// TestPagesNameTheClient by its id if it has no name.
+func TestPagesNameTheClient(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	record, err := w.database.Clients().Find(t.Context(), "partner")
+	require.NoError(t, err)
+	record.Name = ""
+	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	require.Contains(t, w.visitor().signIn("alice", "partner").body, "<bdi>partner</bdi>")
+}
+
 // TestConsentOfAnotherUser: the page of one user consents for nobody else, in another browser or in another tab of this
 // one.
 func TestConsentOfAnotherUser(t *testing.T) {

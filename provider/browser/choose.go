@@ -27,7 +27,7 @@ func (h *Handler) ChooseAccount(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	page := pages.ChooseAccount{Form: h.form(v, ChooseAccountPath), Client: v.request.Client.Name,
+	page := pages.ChooseAccount{Form: h.form(v, ChooseAccountPath), Client: v.request.Client.Title(),
 		OtherAccount: h.url(v, SignInPath, v.seen) + asAnother}
 	for _, user := range next.Users {
 		page.Accounts = append(page.Accounts, pages.Account{Value: user.ID, Name: user.Name(),
@@ -52,7 +52,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 	}
 	page := pages.Consent{
 		Form: h.form(v, ConsentPath, pages.Field{Name: "session", Value: next.User.ID}), User: next.User.Name(),
-		Client: v.request.Client.Name, OtherAccount: h.url(v, SignInPath, v.seen) + asAnother,
+		Client: v.request.Client.Title(), OtherAccount: h.url(v, SignInPath, v.seen) + asAnother,
 		Scopes:      v.request.Scopes(),
 		Destination: v.request.Host(), Risk: riskOf(v.request), Remembered: v.request.Remembers(),
 	}

@@ -231,7 +231,7 @@ func (h *Handler) refuse(v visit, err error) {
 			h.answer(v, answer)
 			return
 		}
-		page.Client, page.Destination = v.request.Client.Name, v.request.Host()
+		page.Client, page.Destination = v.request.Client.Title(), v.request.Host()
 		if !answer.FormPost {
 			page.Return = answer.URL()
 		}

@@ -33,7 +33,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 
 // signInPage returns the page for a user who must sign in again, or for anybody.
 func (h *Handler) signInPage(v visit, user identity.SignedIn) pages.SignIn {
-	page := pages.SignIn{Form: h.form(v, SignInPath), Client: v.request.Client.Name, Username: v.request.LoginHint}
+	page := pages.SignIn{Form: h.form(v, SignInPath), Client: v.request.Client.Title(), Username: v.request.LoginHint}
 	if v.another {
 		page.Form.Action = h.url(v, SignInPath, v.seen) + asAnother
 	} else if name := user.User.Username; name != "" {

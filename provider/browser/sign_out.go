@@ -113,6 +113,6 @@ func (h *Handler) signedOut(v visit, logout authorize.Logout) {
 		v.w.Header().Set("Referrer-Policy", "no-referrer")
 		http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	default:
-		h.show(v, http.StatusOK, pages.SignedOut{Client: logout.Client.Name, Return: to})
+		h.show(v, http.StatusOK, pages.SignedOut{Client: logout.Client.Title(), Return: to})
 	}
 }
