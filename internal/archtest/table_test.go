@@ -87,6 +87,7 @@ var table = []rule{
 	{"test/conformance", nil, pure},
 	{"deploy", nil, nil},
 	{"docs", nil, pure},
+	{"docs/examples/sites/go-site", nil, engines},
 }
 
 func join(lists ...[]string) (joined []string) {

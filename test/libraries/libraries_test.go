@@ -2,12 +2,7 @@ package libraries_test
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"os/exec"
-	"path/filepath"
-	"strings"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -24,54 +19,96 @@ const testdata = "test/libraries/testdata"
 // setup is a running server.
 type setup struct{ *harness.Dev }
 
-// client creates the client of a site, and returns its secret.
-func (s setup) client(id, site string, flags ...string) string {
-	return s.CreateClient(id, append(flags, "--redirect-uri", site+"/callback",
-		"--post-logout-redirect-uri", site+"/")...)
+// start starts a server whose access tokens are good for a minute, so that every site refreshes its first one.
+func start(t *testing.T) setup {
+	t.Helper()
+	return setup{harness.StartDev(t, "LINGPAI_TOKEN_ACCESS_TTL=1m")}
 }
 
-// site is a web site that uses a library. It shows its user and their access token, or a link to sign in.
+// site is a web site that uses a library. It shows its user, or a link to sign in. Its profile is what the server's
+// /userinfo answers for the access token.
 type site struct {
-	library string
-	start   func(t *testing.T, s setup) (url string)
-	renews  bool // the token, by itself
+	library, client string
+	start           func(t *testing.T, s setup) (url string)
+	button          string // on the library's own page to sign in
+	gated           bool   // a proxy keeps out people who are not signed in
+	asks            bool   // the server asks whether to sign out
+	renews          bool   // the page refreshes its token whether it is needed or not
 }
 
-// TestLibraries signs in at a site of each library, gets a new access token twice, and signs out. The sites are at
-// localhost and the server at 127.0.0.1, which browsers take for another site.
+// TestLibraries signs in at a site of each library, calls an API with a new access token, and signs out. The sites are
+// at localhost and the server at 127.0.0.1, which browsers take for another site.
 func TestLibraries(t *testing.T) {
 	t.Parallel()
-	browser, s := harness.Chromium(t), setup{harness.StartDev(t)}
+	browser, s := harness.Chromium(t), start(t)
 	for _, site := range []site{
-		{library: "x/oauth2 with go-oidc", start: startGoSite},
-		{library: "openid-client", start: startNodeSite},
-		{library: "mod_auth_openidc", start: startApache},
-		{library: "oidc-client-ts", start: startPage("page"), renews: true},
+		{library: "Auth.js", client: "shop-authjs", start: startAuthJS, button: "form[action*=lingpai] button"},
+		{library: "openid-client in a backend", client: "shop-bff", start: startBackend},
+		{library: "oidc-client-ts", client: "shop-page", start: startPage, renews: true},
+		{library: "x/oauth2 with go-oidc", client: "shop-go", start: startGoSite},
+		{library: "passport", client: "shop-passport", start: startPassport},
+		{library: "mod_auth_openidc", client: "shop-apache", start: startApache, gated: true},
 	} {
-		t.Run(site.library, func(t *testing.T) {
-			testLibrary(t, browser, s, site)
-		})
+		t.Run(site.library, func(t *testing.T) { testGuide(t, browser, s, site) })
 	}
+	t.Run("Spring", func(t *testing.T) { s.register(t, "Spring", "http://localhost:3000") }) // and no more
+	t.Run("openid-client", func(t *testing.T) {
+		site := site{client: "node", start: startNodeSite}
+		testLibrary(t, browser, s, site)
+	})
 	t.Run("oidc-client-ts in a popup", func(t *testing.T) { testPopup(t, browser, s) })
 	t.Run("oidc-client-ts in a hidden frame", func(t *testing.T) { testHiddenFrame(t, browser, s) })
 }
 
-func testLibrary(t *testing.T, browser context.Context, s setup, site site) {
-	v := visitor{t, harness.Tab(t, browser, chromedp.WithNewBrowserContext()), s}
-	v.do(chromedp.Navigate(site.start(t, s)))
-	v.click("#sign-in")
+// testGuide also requires that the site notices that its session has ended elsewhere.
+func testGuide(t *testing.T, browser context.Context, s setup, site site) {
+	t.Helper()
+	v, url := testLibrary(t, browser, s, site)
 	v.signIn()
-	token := ""
-	for n := range 3 {
-		if n > 0 && !site.renews {
-			v.click("#refresh")
-		}
-		token = v.tokenAfter(token)
-		require.Equal(t, s.User.Username, v.text("#user"))
+	require.Equal(t, s.User.Username, v.text("#user"))
+	v.Run("sessions", "revoke", "--user", s.User.Username)
+	for site.gated && v.has("#user") {
+		v.do(chromedp.Navigate(url))
+		time.Sleep(100 * time.Millisecond)
 	}
+	if site.renews {
+		v.click("#sign-in")
+	} else if !site.gated {
+		v.click("#profile")
+	}
+	if site.button != "" {
+		v.click(site.button)
+	}
+	v.do(chromedp.WaitVisible(chromedp.CSS("#password")))
+}
+
+// testLibrary signs in at a site, gets a new access token, signs out, and returns the visitor, who is about to sign in
+// again.
+func testLibrary(t *testing.T, browser context.Context, s setup, site site) (v visitor, url string) {
+	t.Helper()
+	v, url = visitor{t, harness.Tab(t, browser, chromedp.WithNewBrowserContext()), s}, site.start(t, s)
+	v.do(chromedp.Navigate(url))
+	v.begin(site)
+	v.signIn()
+	require.Equal(t, s.User.Username, v.text("#user"))
+	v.requireProfile()
+	for v.sessions(site.client)[0].Refreshes == 0 { // until the time of the tab is over
+		if site.gated { // a proxy refreshes at the next request
+			v.do(chromedp.Reload())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	v.do(chromedp.Navigate(url))
+	v.requireProfile()
+	v.do(chromedp.Navigate(url))
 	v.click("#sign-out")
-	v.click("#sign-in")
+	if site.asks {
+		v.click("#sign-out-submit")
+	}
+	v.begin(site)
 	v.do(chromedp.WaitVisible(chromedp.CSS("#password"))) // they are not signed in at the server any more
+	require.Empty(t, v.sessions(site.client))
+	return v, url
 }
 
 // visitor is the user in a tab.
@@ -91,94 +128,69 @@ func (v visitor) click(selector string) {
 	v.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
 }
 
+// text waits until an element is visible, and returns its text.
 func (v visitor) text(selector string) string {
 	v.t.Helper()
+	v.do(chromedp.WaitVisible(chromedp.CSS(selector)))
 	text, err := chromedp.Run(v.tab, chromedp.Text(chromedp.CSS(selector)))
 	require.NoError(v.t, err)
 	return text
 }
 
-// signIn signs in at the server, and consents.
+// requireProfile requires that the site has an access token of the user.
+func (v visitor) requireProfile() {
+	v.t.Helper()
+	v.click("#profile")
+	require.Contains(v.t, v.text("pre"), `"preferred_username":"`+v.User.Username+`"`)
+}
+
+// begin goes from the first page of a site to the server.
+func (v visitor) begin(site site) {
+	v.t.Helper()
+	if !site.gated {
+		v.click("#sign-in")
+	}
+	if site.button != "" {
+		v.click(site.button)
+	}
+}
+
+// signIn signs in at the server, and consents if it asks.
 func (v visitor) signIn() {
 	v.t.Helper()
 	v.do(chromedp.WaitVisible(chromedp.CSS("#username")),
 		chromedp.SendKeys(chromedp.CSS("#username"), v.User.Username),
 		chromedp.SendKeys(chromedp.CSS("#password"), v.User.Password))
 	v.click("#login-submit")
-	v.click("#consent-allow")
+	v.do(chromedp.WaitVisible(chromedp.CSS("#consent-allow, #user")))
+	if v.has("#consent-allow") {
+		v.click("#consent-allow")
+	}
 }
 
-// tokenAfter waits until the site shows another access token than the last one.
-func (v visitor) tokenAfter(last string) string {
+// has reports whether the page has an element.
+func (v visitor) has(selector string) bool {
 	v.t.Helper()
-	for {
-		v.do(chromedp.WaitVisible(chromedp.CSS("#token")))
-		if token := v.text("#token"); token != "" && token != last {
-			return token
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	found, err := chromedp.Run(v.tab, chromedp.Evaluate[bool]("!!document.querySelector('"+selector+"')"))
+	require.NoError(v.t, err)
+	return found
 }
 
-// startNodeSite starts the site that uses openid-client.
-func startNodeSite(t *testing.T, s setup) string {
-	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		harness.Skip(t, "openid-client: Node.js 20 is not installed")
-	}
-	folder, port := t.TempDir(), harness.FreePort(t)
-	if err := harness.UseNodeModules(t, harness.Path(testdata), folder); err != nil {
-		harness.Skip(t, err.Error())
-	}
-	script, self := filepath.Join(folder, "site.mjs"), "http://localhost:"+port
-	harness.CopyFile(t, harness.Path(testdata+"/openid-client.mjs"), script)
-	command := exec.Command(node, script, s.Issuer, "node", s.client("node", self), port)
-	harness.WaitFor(t, harness.Start(t, command), "127.0.0.1:"+port)
-	return self
+// clientSession is a session of a client, as operators see it.
+type clientSession struct {
+	ClientID  string `json:"client_id"`
+	Refreshes int    `json:"refreshes"`
 }
 
-// startPage returns what starts the site whose page uses oidc-client-ts, as a client with an id.
-func startPage(id string) func(*testing.T, setup) string {
-	return func(t *testing.T, s setup) string {
-		t.Helper()
-		modules, err := harness.NodeModules(t, harness.Path(testdata))
-		if err != nil {
-			harness.Skip(t, err.Error())
+// sessions returns the user's sessions of a client, of which a site that they have signed in at has one.
+func (v visitor) sessions(client string) (found []clientSession) {
+	v.t.Helper()
+	var all []clientSession
+	require.NoError(v.t, json.Unmarshal([]byte(v.Run("sessions", "list", v.User.Username, "--output", "json")), &all))
+	for _, session := range all {
+		if session.ClientID == client {
+			found = append(found, session)
 		}
-		folder := harness.Path(testdata + "/oidc-client-ts")
-		harness.DependsOn(t, folder)
-		mux := http.NewServeMux()
-		for path, file := range map[string]string{"/": folder + "/index.html", "/app.js": folder + "/app.js",
-			"/oidc-client-ts.js": modules + "/node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"} {
-			mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
-		}
-		mux.HandleFunc("/settings.js", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/javascript")
-			fmt.Fprintf(w, "const settings = {authority: %q, client_id: %q}", s.Issuer, id)
-		})
-		server := httptest.NewServer(mux)
-		t.Cleanup(server.Close)
-		self := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
-		s.client(id, self, "--public", "--origin", self)
-		s.awaitOrigin(t, self)
-		return self
 	}
-}
-
-// awaitOrigin waits until the server lets pages of an origin call it: it reads new clients within a second.
-func (s setup) awaitOrigin(t *testing.T, origin string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.Issuer+"/token", nil)
-	require.NoError(t, err)
-	request.Header.Set("Origin", origin)
-	request.Header.Set("Access-Control-Request-Method", http.MethodPost)
-	require.Eventually(t, func() bool {
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return false
-		}
-		defer response.Body.Close()
-		return response.Header.Get("Access-Control-Allow-Origin") == origin
-	}, time.Minute, 50*time.Millisecond)
+	return found
 }

@@ -22,11 +22,12 @@ const pages = {
     user = await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)
     return '/'
   },
-  async '/refresh'() {
+  async '/profile'() {
     const { id_token } = tokens
     tokens = { id_token, ...await client.refreshTokenGrant(config, tokens.refresh_token) }
     await requireActive(true)
-    return '/'
+    user = await client.fetchUserInfo(config, tokens.access_token, user.sub)
+    return '/user'
   },
   async '/sign-out'() {
     await client.tokenRevocation(config, tokens.refresh_token)
@@ -42,17 +43,19 @@ async function requireActive(expected) {
 }
 
 const signedOut = '<a id="sign-in" href="/sign-in">Sign in</a>'
-const signedIn = () => `<p id="user">${user.preferred_username}</p><p id="token">${tokens.access_token}</p>
-  <a id="refresh" href="/refresh">Refresh</a> <a id="sign-out" href="/sign-out">Sign out</a>`
+const signedIn = () => `<p id="user">${user.preferred_username}</p> <a id="profile" href="/profile">Profile</a>
+  <a id="sign-out" href="/sign-out">Sign out</a>`
 
 http.createServer(async (incoming, answer) => {
   const url = new URL(incoming.url, self)
   try {
     if (pages[url.pathname]) {
       answer.writeHead(303, { Location: String(await pages[url.pathname](url)) }).end()
+    } else if (url.pathname === '/user') {
+      answer.setHeader('Content-Type', 'application/json').end(JSON.stringify(user))
     } else {
       answer.setHeader('Content-Type', 'text/html; charset=utf-8')
-      answer.end('<link rel="icon" href="data:,">' + (user ? signedIn() : signedOut))
+      answer.end(user ? signedIn() : signedOut)
     }
   } catch (error) {
     console.error(error)
