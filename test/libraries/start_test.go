@@ -124,8 +124,9 @@ func startNodeSite(t *testing.T, s setup) string {
 	port, self := freeSite(t)
 	script := filepath.Join(nodeFolder(t), "site.mjs")
 	harness.CopyFile(t, harness.Path(testdata+"/openid-client.mjs"), script)
-	secret := s.CreateClient("node", "--redirect-uri", self+"/callback", "--post-logout-redirect-uri", self+"/")
-	command := exec.Command("node", script, s.Issuer, "node", secret, port)
+	s.CreateClient("node", "--redirect-uri", self+"/callback", "--post-logout-redirect-uri", self+"/", "--par",
+		"required", "--jwks-uri", self+"/jwks.json")
+	command := exec.Command("node", script, s.Issuer, "node", port)
 	harness.WaitFor(t, harness.Start(t, command), "127.0.0.1:"+port)
 	return self
 }

@@ -1,19 +1,21 @@
-// A web site that signs its one user in with openid-client. Its arguments are the issuer, its client id and secret, and
-// its port.
+// A web site that signs its one user in with openid-client. It authenticates with a key of its own instead of a secret,
+// and pushes its authorization requests. Its arguments are the issuer, its client id and its port.
 import http from 'node:http'
 import * as client from 'openid-client'
 
-const [issuer, id, secret, port] = process.argv.slice(2)
+const [issuer, id, port] = process.argv.slice(2)
 const self = `http://localhost:${port}`
-const config = await client.discovery(new URL(issuer), id, secret, client.ClientSecretBasic(secret),
-  { execute: [client.allowInsecureRequests] })
+const key = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+const jwks = { keys: [{ ...await crypto.subtle.exportKey('jwk', key.publicKey), kid: '1' }] }
+const config = await client.discovery(new URL(issuer), id, undefined,
+  client.PrivateKeyJwt({ key: key.privateKey, kid: '1' }), { execute: [client.allowInsecureRequests] })
 let request, tokens, user
 
 const pages = {
   async '/sign-in'() {
     request = { pkceCodeVerifier: client.randomPKCECodeVerifier(), expectedState: client.randomState(),
       expectedNonce: client.randomNonce() }
-    return client.buildAuthorizationUrl(config, { redirect_uri: self + '/callback', scope: 'openid profile',
+    return client.buildAuthorizationUrlWithPAR(config, { redirect_uri: self + '/callback', scope: 'openid profile',
       code_challenge: await client.calculatePKCECodeChallenge(request.pkceCodeVerifier),
       code_challenge_method: 'S256', state: request.expectedState, nonce: request.expectedNonce })
   },
@@ -49,7 +51,10 @@ const signedIn = () => `<p id="user">${user.preferred_username}</p> <a id="profi
 http.createServer(async (incoming, answer) => {
   const url = new URL(incoming.url, self)
   try {
-    if (pages[url.pathname]) {
+    if (url.pathname === '/jwks.json') {
+      answer.setHeader('Content-Type', 'application/jwk-set+json')
+      answer.end(JSON.stringify(jwks))
+    } else if (pages[url.pathname]) {
       answer.writeHead(303, { Location: String(await pages[url.pathname](url)) }).end()
     } else if (url.pathname === '/user') {
       answer.setHeader('Content-Type', 'application/json').end(JSON.stringify(user))
