@@ -152,3 +152,68 @@ func TestASlowKeySet(t *testing.T) {
 	}
 	require.EqualValues(t, 1, server.reads.Load())
 }
+
+// TestFloodsOfAssertions: somebody sends assertions in the name of a client whose server hangs. Only a few of them
+// wait, since the requests of all clients share the places that they hold.
+func TestFloodsOfAssertions(t *testing.T) {
+	t.Parallel()
+	server := newJWKSServer(t)
+	text, _ := jwksOf("1", 'a')
+	answer, asked := make(chan struct{}), make(chan struct{}, 1)
+	server.answer.Store(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		select {
+		case <-answer:
+			_, _ = w.Write([]byte(text))
+		case <-r.Context().Done():
+		}
+	}))
+	now := time.Now()
+	sets := newKeySets("http://127.0.0.1", func() time.Time { return now })
+	flood := func(outdated bool) <-chan error {
+		failures := make(chan error, 1+3*maxWaiting)
+		one := func() {
+			_, err := sets.of(t.Context(), identity.Client{JWKSURI: server.URL}, outdated)
+			failures <- err
+		}
+		go one()
+		<-asked
+		for range 3 * maxWaiting {
+			go one()
+		}
+		return failures
+	}
+	for _, outdated := range []bool{false, true} {
+		failures := flood(outdated)
+		for range 2 * maxWaiting {
+			require.ErrorIs(t, <-failures, errKeySetBusy)
+		}
+		if outdated {
+			_, err := sets.of(t.Context(), identity.Client{JWKSURI: server.URL}, false)
+			require.NoError(t, err, "requests with a known key do not wait")
+		}
+		answer <- struct{}{}
+		for range 1 + maxWaiting {
+			require.NoError(t, <-failures)
+		}
+		now = now.Add(keySetPause)
+	}
+	now = now.Add(keySetAge)
+	failures := flood(false)
+	for range 3 * maxWaiting {
+		require.NoError(t, <-failures, "the old keys count while the set is read")
+	}
+	answer <- struct{}{}
+	require.NoError(t, <-failures)
+
+	now = now.Add(keySetGrace + keySetAge)
+	failures = flood(false)
+	for range 2 * maxWaiting {
+		require.ErrorIs(t, <-failures, errKeySetBusy, "but not for ever")
+	}
+	answer <- struct{}{}
+	for range 1 + maxWaiting {
+		require.NoError(t, <-failures)
+	}
+	require.EqualValues(t, 4, server.reads.Load())
+}
