@@ -23,6 +23,7 @@ func ForeignAlgorithms() []string {
 const (
 	maxForeignKeys = 20
 	minForeignBits = 2048
+	maxForeignBits = 8192 // a signature of a longer key takes long to verify, and anybody can send one
 )
 
 // ErrUnknownKey means that a token was signed by none of the keys. The set may be out of date.
@@ -58,8 +59,8 @@ func ParseForeign(jwks []byte) (Foreign, error) {
 		}
 	}
 	if len(f.keys) == 0 {
-		return Foreign{}, fmt.Errorf("it has no key that can be used with %s: RSA of at least %d bits, EC P-256 or "+
-			"Ed25519, for signatures", strings.Join(ForeignAlgorithms(), ", "), minForeignBits)
+		return Foreign{}, fmt.Errorf("it has no key that can be used with %s: RSA of %d to %d bits, EC P-256 or "+
+			"Ed25519, for signatures", strings.Join(ForeignAlgorithms(), ", "), minForeignBits, maxForeignBits)
 	}
 	return f, nil
 }
@@ -72,7 +73,7 @@ func usableKey(key jwk.Key) (foreignKey, bool) {
 	}
 	switch raw := usable.key.(type) {
 	case *rsa.PublicKey:
-		if raw.N.BitLen() >= minForeignBits {
+		if bits := raw.N.BitLen(); bits >= minForeignBits && bits <= maxForeignBits {
 			usable.algorithms = []jwa.SignatureAlgorithm{jwa.RS256, jwa.PS256}
 		}
 	case *ecdsa.PublicKey:

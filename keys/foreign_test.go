@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -136,12 +137,17 @@ func TestForeignKeySets(t *testing.T) {
 	}
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
+	long, err := jwk.FromRaw(&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 8192), E: 1<<31 - 1})
+	require.NoError(t, err)
+	longText, err := json.Marshal(map[string]any{"keys": []jwk.Key{long}})
+	require.NoError(t, err)
 	for name, text := range map[string][]byte{
 		"nothing": nil, "no JSON": []byte("keys"), "no keys": []byte(`{"keys":[]}`), "a list": []byte(`[]`),
 		"private": privateText, "symmetric": []byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`),
 		"too many": keySetOf(t, many, nil), "for encryption": keySetOf(t, signers, map[string]any{"use": "enc"}),
 		"another algorithm": keySetOf(t, signers, map[string]any{"alg": "RS512"}),
 		"weak":              keySetOf(t, map[string]crypto.Signer{"weak": weak}, nil),
+		"slow to verify":    longText,
 		"unknown kind":      []byte(`{"keys":[{"kty":"PQC","x":"AA"}]}`),
 	} {
 		_, err := keys.ParseForeign(text)
