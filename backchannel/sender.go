@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -18,10 +17,9 @@ import (
 )
 
 const (
-	batch     = 64              // notices that are sent at the same time
-	interval  = 2 * time.Second // between two polls of the store
-	giveUp    = 24 * time.Hour  // after the end of the session
-	maxAnswer = 4 << 10         // bytes that are read of an answer
+	batch    = 64              // notices that are sent at the same time
+	interval = 2 * time.Second // between two polls of the store
+	giveUp   = 24 * time.Hour  // after the end of the session
 
 	// silence is how long nothing is sent to a client that did not answer. Each of its notices would wait for the time
 	// limit, and those of other clients behind them.
@@ -156,8 +154,7 @@ func (s *Sender) send(ctx context.Context, uri string, notice identity.LogoutNot
 		s.mutex.Unlock()
 		return false, err
 	}
-	defer response.Body.Close()
-	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
+	_ = response.Body.Close() // unread: a server that sends it slowly would delay the notices of others
 	switch response.StatusCode {
 	case http.StatusOK, http.StatusNoContent:
 		return false, nil

@@ -174,6 +174,43 @@ func TestOneSilentClient(t *testing.T) {
 	require.EqualValues(t, 5, asked.Load(), "it is tried again")
 }
 
+// TestAnAnswerWithoutEnd: a client that begins to answer and never ends holds up nobody. Another client answers only
+// once the connection to the first is closed, and its notice is sent before.
+func TestAnAnswerWithoutEnd(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	asked, closed := make(chan struct{}), make(chan struct{})
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		close(closed)
+	}))
+	t.Cleanup(endless.Close)
+	waiting := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(asked)
+		select {
+		case <-closed:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(waiting.Close)
+	w.notify("shop", waiting.URL)
+	w.notify("spa", endless.URL)
+	v, other := w.visitor(), w.visitor()
+	v.tokens("alice", "shop")
+	other.tokens("bob", "spa")
+	v.submit(v.open("/sign-out"))
+	sent := make(chan error, 1)
+	go func() { sent <- w.notices.SendDue(t.Context()) }()
+	<-asked
+	other.submit(other.open("/sign-out"))
+	require.NoError(t, w.notices.SendDue(t.Context()))
+	require.NoError(t, <-sent)
+	require.NotContains(t, w.log.String(), "logout notice")
+}
+
 // TestRepeatedNotice is sent again after the client has failed, with a new token.
 func TestRepeatedNotice(t *testing.T) {
 	t.Parallel()
