@@ -171,3 +171,52 @@ func TestFloodsOfPushedRequests(t *testing.T) {
 	w.clock.Move(time.Minute)
 	w.push("spa")
 }
+
+// TestStepsOfOtherPushedRequests: what a browser has done for one pushed request counts for no other, not even for one
+// with the same content, and one that asks silently gets only errors until somebody is signed in.
+func TestStepsOfOtherPushedRequests(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	silent := w.push("shop", "prompt", "none", "response_mode", "form_post")
+	for range 2 {
+		p := v.open(silent)
+		require.Equal(t, http.StatusOK, p.status)
+		require.Contains(t, p.body, `value="login_required"`, "an error does not use the request up")
+	}
+	v.signIn("alice", "shop")
+	require.Contains(t, v.open(silent).body, `name="code"`)
+	require.Equal(t, http.StatusBadRequest, v.open(silent).status)
+
+	first, second := w.push("shop", "prompt", "login"), w.push("shop", "prompt", "login")
+	done := v.submit(v.follow(v.open(first)), "username", "alice", "password", testPassword).next()
+	seen, err := url.Parse(done)
+	require.NoError(t, err)
+	p := v.open(second + "&" + url.Values{"seen": {seen.Query().Get("seen")}}.Encode())
+	require.Contains(t, p.next(), "/sign-in?", "they have not signed in for this one")
+	require.Contains(t, v.open(second+"&prompt=none").next(), "/sign-in?")
+	v.code(v.open(done), "shop")
+
+	consent := v.follow(v.open(w.push("partner")))
+	v.code(v.follow(v.submit(consent, "decision", "allow")), "partner")
+	require.Empty(t, v.follow(v.submit(consent, "decision", "allow")).next(), "the request is used up")
+}
+
+// TestReferencesToPushedRequests in other spellings are those of nothing.
+func TestReferencesToPushedRequests(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	v.signIn("alice", "shop")
+	parsed, err := url.Parse(w.push("shop"))
+	require.NoError(t, err)
+	uri := parsed.Query().Get("request_uri")
+	for _, other := range []string{strings.ToLower(uri), strings.ToUpper(uri), uri + "\x00", uri + " ", " " + uri,
+		uri + "#x", uri + "?x", strings.Replace(uri, "urn:", "urn:urn:", 1), uri[:len(uri)-1], uri + uri,
+		"urn:ietf:params:oauth:request_uri:", "urn:ietf:params:oauth:request_uri:" + strings.Repeat("x", 8<<10)} {
+		p := v.open("/authorize?" + url.Values{"client_id": {"shop"}, "request_uri": {other}}.Encode())
+		require.Equal(t, http.StatusBadRequest, p.status, "%q", other)
+		require.Empty(t, p.next())
+	}
+	v.code(v.open("/authorize?"+parsed.RawQuery), "shop")
+}
