@@ -81,7 +81,9 @@ func usableKey(key jwk.Key) (foreignKey, bool) {
 			usable.algorithms = []jwa.SignatureAlgorithm{jwa.ES256}
 		}
 	case ed25519.PublicKey:
-		usable.algorithms = []jwa.SignatureAlgorithm{jwa.EdDSA}
+		if len(raw) == ed25519.PublicKeySize { // with any other, ed25519.Verify panics
+			usable.algorithms = []jwa.SignatureAlgorithm{jwa.EdDSA}
+		}
 	}
 	if only := key.Algorithm().String(); only != "" {
 		usable.algorithms = slices.DeleteFunc(usable.algorithms, func(a jwa.SignatureAlgorithm) bool {

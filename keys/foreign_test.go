@@ -148,6 +148,8 @@ func TestForeignKeySets(t *testing.T) {
 		"another algorithm": keySetOf(t, signers, map[string]any{"alg": "RS512"}),
 		"weak":              keySetOf(t, map[string]crypto.Signer{"weak": weak}, nil),
 		"slow to verify":    longText,
+		"short":             []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AAAA"}]}`),
+		"empty":             []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":""}]}`),
 		"unknown kind":      []byte(`{"keys":[{"kty":"PQC","x":"AA"}]}`),
 	} {
 		_, err := keys.ParseForeign(text)
