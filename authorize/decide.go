@@ -31,7 +31,7 @@ type situation struct {
 // decision is the result of decide.
 type decision struct {
 	step   Step
-	user   identity.SignedIn   // for StepConsent and StepCode; for StepSignIn the one who must sign in again, if known
+	user   identity.SignedIn   // who is signed in; for StepSignIn the one who must sign in again; zero if not known
 	users  []identity.SignedIn // for StepChoose
 	failed *oauth.Error        // for StepError
 }
@@ -43,9 +43,9 @@ func decide(r Request, at situation) (decision, error) {
 		return !r.mayBeAbout(s.UserID)
 	})
 	user, chosen := choose(r, candidates, at.seen)
-	switch {
-	case sessionOf(candidates, at.seen.Chosen) == nil && sessionOf(at.sessions, at.seen.Chosen) != nil:
-		return decision{step: StepError, failed: errAnotherUser}, nil
+	switch other := sessionOf(at.sessions, at.seen.Chosen); {
+	case sessionOf(candidates, at.seen.Chosen) == nil && other != nil:
+		return decision{step: StepError, user: *other, failed: errAnotherUser}, nil
 	case len(candidates) == 0:
 		return r.page(decision{step: StepSignIn}, oauth.LoginRequired, "Nobody is signed in."), nil
 	case !chosen:

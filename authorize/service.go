@@ -81,7 +81,7 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 	if err != nil {
 		return Next{}, err
 	}
-	signedIn := decided.step == StepCode || decided.step == StepConsent
+	signedIn := decided.user.ID != "" && decided.step != StepSignIn
 	if signedIn && !decided.user.TouchedRecently(now) {
 		if err := s.browsers.Touch(ctx, decided.user.ID, s.lifetimes.Idle); err != nil {
 			s.logger.WarnContext(ctx, "cannot extend a browser session", "error", err)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,6 +103,8 @@ func TestHintsAboutSomebodyElse(t *testing.T) {
 	other := w.visitor()
 	p := other.signIn("bob", "shop", "id_token_hint", hint)
 	require.Equal(t, "login_required", other.answered(p, "shop").Get("error"))
+	w.clock.Move(61 * time.Minute)
+	other.code(other.open(w.request("shop", "prompt", "none")), "shop") // bob is signed in all the same
 
 	v.signIn("bob", "shop", "prompt", "login") // beside alice
 	for _, prompt := range []string{"", "select_account"} {
