@@ -58,7 +58,7 @@ func (c *Clients) checked(ctx context.Context, client identity.Client) (identity
 
 // Update replaces a client's record, with the origins as browsers send them. The client's type, secret, times and
 // LegacyAudienceUntil stay. Update returns what it changed, which may be nothing. It returns UnknownError if there is
-// no such client, RefusedError if it is disabled, and the errors of [clients.Check].
+// no such client, RefusedError if it is disabled or could not authenticate any more, and the errors of [clients.Check].
 func (c *Clients) Update(ctx context.Context, actor identity.Actor, client identity.Client) ([]Change, error) {
 	ctx = identity.WithActor(ctx, actor)
 	before, err := c.clients.Find(ctx, client.ID)
@@ -68,6 +68,9 @@ func (c *Clients) Update(ctx context.Context, actor identity.Actor, client ident
 	case before.Disabled():
 		return nil, refused(nil, "%s was disabled at %s, and an update does not enable it", client.ID,
 			instant(before.DisabledAt))
+	case before.HasKeys() && !client.HasKeys() && len(before.SecretHash) == 0:
+		return nil, refused(nil, "%s has no secret, and could not authenticate without keys: first run: lingpai "+
+			"clients rotate-secret %s", client.ID, client.ID)
 	}
 	client.Confidential, client.SecretHash = before.Confidential, before.SecretHash
 	client.OldSecretHash, client.OldSecretUntil = before.OldSecretHash, before.OldSecretUntil

@@ -32,6 +32,7 @@ func TestAClientWithKeys(t *testing.T) {
 	require.Equal(t, false, record["has_secret"])
 	require.Equal(t, "https://web.example.com/jwks", record["jwks_uri"])
 
+	require.Contains(t, o.refused("clients", "update", "web", "--jwks-uri", ""), "could not authenticate without keys")
 	o.updated("web", "--jwks-uri", "", "--jwks-file", file)
 	require.Equal(t, publicKeys, o.record("web")["jwks"])
 	require.Contains(t, o.refused("clients", "update", "web", "--jwks-file", "nowhere.json"), "nowhere.json")
