@@ -32,6 +32,7 @@ var table = []rule{
 	{"clients", []string{"identity", "keys", "oauth", "outbound", "wechat", "wechat/qq"}, engines},
 	{"signin", []string{"identity", "password", "wechat", "wechat/qq", "oauth", "limits", "idempotency", "clients"},
 		pure},
+	{"approval", []string{"identity"}, pure},
 	{"authorize", []string{"identity", "keys", "oauth", "limits", "tokens", "clients", "signin"}, pure},
 	{"backchannel", []string{"identity", "outbound", "tokens"}, engines},
 	{"access", []string{"identity", "oauth", "tokens", "clients"}, engines},
