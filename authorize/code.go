@@ -117,12 +117,14 @@ func (c Code) ProvedBy(verifier string) bool {
 	return subtle.ConstantTimeCompare([]byte(challenge), []byte(c.Challenge)) == 1
 }
 
-// AccountKey returns the account that signed in; zero for a password.
-func (c Code) AccountKey() identity.AccountKey {
-	if len(c.Account) != 3 {
-		return identity.AccountKey{}
+// By returns whose code it is: the browser session, of which only what the code has is set.
+func (c Code) By() identity.BrowserSession {
+	by := identity.BrowserSession{ID: c.Browser, UserID: c.UserID, Epoch: c.Epoch, Method: c.Method,
+		AuthTime: time.UnixMilli(c.AuthTime)}
+	if len(c.Account) == 3 {
+		by.Account = identity.AccountKey{Platform: c.Account[0], App: c.Account[1], Subject: c.Account[2]}
 	}
-	return identity.AccountKey{Platform: c.Account[0], App: c.Account[1], Subject: c.Account[2]}
+	return by
 }
 
 // OpenedBy returns the value by which the session of a code is found. It depends on no secret that rotates, so that a

@@ -31,7 +31,7 @@ func TestCodesHoldWhatWasGranted(t *testing.T) {
 	code, err := OpenCode(set, text)
 	require.NoError(t, err)
 	require.Equal(t, "alice", code.UserID)
-	require.Equal(t, alice.Account, code.AccountKey())
+	require.Equal(t, alice.Account, code.By().Account)
 	require.Equal(t, "n", code.Nonce)
 	require.Equal(t, noon.Add(CodeLifetime).UnixMilli(), code.Expires)
 	require.True(t, code.IsFor("shop", r.RedirectURI))

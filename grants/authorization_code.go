@@ -3,7 +3,6 @@ package grants
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/authorize"
@@ -12,19 +11,14 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// authorizationCode is the grant of RFC 6749 §4.1.3. A code is stored nowhere: it is used once because the session that
-// it opens can be opened once.
+// authorizationCode is the grant of RFC 6749 §4.1.3. A code is stored nowhere.
 type authorizationCode struct {
-	*Manager
+	browserGrant
 	keys tokens.Keys
 }
 
-const (
-	// codeRepeats is how long a repeated request is answered.
-	codeRepeats = 10 * time.Minute
-	// longExpired is by how much a code has expired at least if it has by every server's clock.
-	longExpired = time.Minute
-)
+// longExpired is by how much a code has expired at least if it has by every server's clock.
+const longExpired = time.Minute
 
 var (
 	errBadCode = oauth.NewError(oauth.InvalidGrant, "The code is not one of this server, or was not issued to this "+
@@ -34,10 +28,6 @@ var (
 	errCodeExpired = oauth.NewError(oauth.InvalidGrant, "The code has expired: it is good for a minute.")
 	errCodeUsed    = oauth.NewError(oauth.InvalidGrant, "The code was already used. Its session was ended, since one "+
 		"of the two may be an attacker. Start again at the authorization endpoint.")
-	errTooLate = oauth.NewError(oauth.InvalidGrant, "This request was answered more than ten minutes ago, or its "+
-		"refresh token was used since, or its session has ended.")
-	errUserChanged = oauth.NewError(oauth.InvalidGrant, "The user has signed out, or was disabled or changed since "+
-		"the code was issued. Start again at the authorization endpoint.")
 )
 
 // redeem exchanges a code. What identifies the request is checked first, and a failure there ends nothing: a code that
@@ -54,56 +44,20 @@ func (g authorizationCode) redeem(ctx context.Context, r request) (tokens.Set, e
 		return tokens.Set{}, errBadVerifier
 	}
 	code.Scope = r.Client.Retained(code.Scope)
-	session := identity.Session{Scope: code.Scope}
-	if code.Resource != "" {
-		session.Resources = []string{code.Resource}
-	}
-	if r.Target, err = g.userTarget(r, code.Scope, session); err != nil {
+	if r.Target, err = g.approvedTarget(r, code.Scope, code.Resource); err != nil {
 		return tokens.Set{}, err
 	}
-	openings := []tokens.Opening{tokens.OpeningBy(code.OpenedBy())}
-	if r.Key != "" {
-		openings = tokens.FoundBy(code.OpenedBy(),
-			g.issuer.Openings(oauth.GrantAuthorizationCode, r.Parameters.Get("code"), r.Key))
-	}
-	if len(openings) == 0 {
-		return tokens.Set{}, tokens.ErrNotSigned
-	}
-	authorization, err := g.authorization(ctx, r, code)
+	openings, err := g.openings(r, code.OpenedBy(), oauth.GrantAuthorizationCode, r.Parameters.Get("code"))
 	if err != nil {
 		return tokens.Set{}, err
 	}
+	authorization, err := g.approvedBy(ctx, r, code.By())
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	authorization.Scope, authorization.Resource, authorization.Nonce = code.Scope, code.Resource, code.Nonce
+	authorization.Claims = identity.ParseRequestedClaims(code.Claims)
 	return g.open(context.WithoutCancel(ctx), authorization, code, openings) // a repeated request needs the session
-}
-
-// authorization reads the user of a code again.
-func (g authorizationCode) authorization(ctx context.Context, r request, code authorize.Code) (tokens.Authorization,
-	error) {
-	user, err := g.users.Find(ctx, code.UserID)
-	if isNotFound(err) {
-		return tokens.Authorization{}, errUserChanged
-	}
-	if err != nil {
-		return tokens.Authorization{}, oauth.StoreFailed(err)
-	}
-	user.AuthEpoch = code.Epoch // the sign-in must not be older than a change of the user
-	authorization := tokens.Authorization{
-		Client: r.Client.Client, User: user, Account: code.AccountKey(), Scope: code.Scope, Resource: code.Resource,
-		Target: r.Target, Method: code.Method, AuthTime: time.UnixMilli(code.AuthTime), Device: r.Device,
-		Browser: code.Browser, Nonce: code.Nonce, Claims: identity.ParseRequestedClaims(code.Claims),
-	}
-	if authorization.Account == (identity.AccountKey{}) || !r.Client.WechatClaims {
-		return authorization, nil
-	}
-	account, err := g.accounts.Find(ctx, authorization.Account)
-	if isNotFound(err) { // unlinked since
-		return tokens.Authorization{}, errUserChanged
-	}
-	if err != nil {
-		return tokens.Authorization{}, oauth.StoreFailed(err)
-	}
-	authorization.UnionID = account.UnionID
-	return authorization, nil
 }
 
 // open opens the session of a code, or answers a second use. The store's clock decides whether the code has expired.
@@ -143,20 +97,12 @@ func (g authorizationCode) secondUse(ctx context.Context, a tokens.Authorization
 	if err != nil {
 		return tokens.Set{}, oauth.StoreFailed(err)
 	}
-	n := slices.IndexFunc(openings, func(o tokens.Opening) bool { return o.Opened(session) })
-	if n < 0 {
+	set, err := g.repeat(ctx, a, openings, session, now)
+	if errors.Is(err, errNotRepeated) {
 		if _, err := g.sessions.End(ctx, session.ID, identity.EndedByCode); err != nil {
 			return tokens.Set{}, oauth.StoreFailed(err)
 		}
 		return tokens.Set{}, errCodeUsed
 	}
-	if !session.Active(now) || session.Generation != 0 || now.Sub(session.LastSeenAt) > codeRepeats {
-		return tokens.Set{}, errTooLate
-	}
-	a.Opening = &openings[n]
-	set, err := g.issuer.Reissue(ctx, a, session, now)
-	if err != nil {
-		return tokens.Set{}, tokens.Failed(err)
-	}
-	return set, nil
+	return set, err
 }

@@ -79,7 +79,7 @@ func New(c Config) *Manager {
 		repeats: c.Repeats, rotation: c.Rotation, now: c.Now, logger: c.Logger, meter: c.Meter,
 	}
 	m.grants = map[string]grant{
-		oauth.GrantAuthorizationCode: authorizationCode{m, c.Keys}.redeem,
+		oauth.GrantAuthorizationCode: authorizationCode{browserGrant{m}, c.Keys}.redeem,
 		oauth.GrantPassword:          m.password,
 		oauth.GrantRefreshToken:      m.refreshToken,
 		oauth.GrantClientCredentials: m.clientCredentials,
