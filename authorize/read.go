@@ -183,8 +183,11 @@ func readPKCE(r *Request, form url.Values) error {
 
 // readScope reads what the client asks for.
 func (s *Service) readScope(r *Request, form url.Values) error {
-	var err error
-	if r.Scope, err = r.Client.Scope(oauth.GrantAuthorizationCode, form.Get("scope")); err != nil {
+	grant, err := oauth.GrantAuthorizationCode, error(nil)
+	if r.UserCode != "" {
+		grant = oauth.GrantDeviceCode
+	}
+	if r.Scope, err = r.Client.Scope(grant, form.Get("scope")); err != nil {
 		return err
 	}
 	r.Resource = form.Get("resource")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 )
 
@@ -38,6 +39,11 @@ type Request struct {
 	Subject   string // the user that id_token_hint is about; "": absent
 	Claims    identity.RequestedClaims
 
+	UserCode string // of the device that asks (RFC 8628); "": a browser does
+	Address  string // the device's IP address
+	Device   string // how it described itself
+	Decided  bool   // a user has approved or denied it
+
 	subjects  []string // the users that claims allows; nil: all
 	pushed    string   // the id of a pushed request; "": it was not pushed
 	canonical string
@@ -55,6 +61,11 @@ func (r Request) asks(prompt string) bool { return slices.Contains(r.Prompt, pro
 // Query returns the request as the query of a URL, for pages that carry it on. It has only known parameters, in
 // alphabetical order, and the user instead of the ID token of id_token_hint.
 func (r Request) Query() string { return r.canonical }
+
+// Near reports whether the device that asks is in the network of an address.
+func (r Request) Near(address string) bool {
+	return limits.Neighborhood(r.Address) == limits.Neighborhood(address)
+}
 
 // Scopes returns what the user must allow: the names of the scope, and of the scopes that cover the requested claims.
 func (r Request) Scopes() []string {

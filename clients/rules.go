@@ -62,10 +62,11 @@ func (c *checker) checkGrants(client identity.Client) {
 		}
 	}
 	usersSignIn := client.Allows(oauth.GrantAuthorizationCode) || client.Allows(oauth.GrantWechatCode) ||
-		client.Allows(oauth.GrantQQCode) || client.Allows(oauth.GrantPassword)
+		client.Allows(oauth.GrantQQCode) || client.Allows(oauth.GrantPassword) || client.Allows(oauth.GrantDeviceCode)
 	if !usersSignIn && (!client.Allows(oauth.GrantClientCredentials) || client.Allows(oauth.GrantRefreshToken)) {
-		c.reject("grants", "use authorization_code, wechat_code, qq_code or password, with which users sign in, or "+
-			"only client_credentials, with which the client acts for itself; refresh_token alone gets no token")
+		c.reject("grants", "use authorization_code, wechat_code, qq_code, password or "+oauth.GrantDeviceCode+
+			", with which users sign in, or only client_credentials, with which the client acts for itself; "+
+			"refresh_token alone gets no token")
 	}
 	if client.Allows(oauth.GrantClientCredentials) && !client.Confidential {
 		c.reject("grants", "client_credentials is not for a public client: it must authenticate (RFC 6749 §4.4)")

@@ -70,20 +70,21 @@ func TestCheckIDGrantsAndApps(t *testing.T) {
 		"id with a space": {func(c *record) { c.ID = "my shop" }, fields("client_id", "")},
 		"id of a user":    {func(c *record) { c.ID = "u_x" }, fields("client_id", "")},
 		"no grant": {func(c *record) { c.Grants = nil },
-			fields("grants", "use authorization_code, wechat_code, qq_code or password")},
+			fields("grants", "use authorization_code, wechat_code, qq_code, password or urn:ietf")},
 		"only refreshes": {func(c *record) { c.Grants = []string{"refresh_token"} },
-			fields("grants", "use authorization_code, wechat_code, qq_code or password")},
+			fields("grants", "use authorization_code, wechat_code, qq_code, password or urn:ietf")},
 		"public, for itself": {func(c *record) { c.Grants = append(c.Grants, "client_credentials") },
 			fields("grants", "client_credentials is not for a public client: it must authenticate (RFC 6749 §4.4)")},
 		"refreshes for itself": {func(c *record) {
 			c.Confidential, c.Grants = true, []string{"client_credentials", "refresh_token"}
-		}, fields("grants", "use authorization_code, wechat_code, qq_code or password")},
+		}, fields("grants", "use authorization_code, wechat_code, qq_code, password or urn:ietf")},
 		"strict without refreshes": {func(c *record) {
 			c.RefreshKeys, c.Grants = true, []string{"wechat_code"}
 		}, fields("refresh_keys", "needs the grant refresh_token")},
 		"unknown grant": {func(c *record) { c.Grants = append(c.Grants, "implicit") },
 			fields("grants", `there is no grant "implicit"; use one of authorization_code, wechat_code, `+
-				`qq_code, password, refresh_token, client_credentials, each as its own value`)},
+				"qq_code, password, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, "+
+				"each as its own value")},
 		"third party, password": {func(c *record) { c.Grants = []string{"password"} },
 			fields("grants", "password needs a first-party client: no other program may see passwords")},
 		"wechat_code, no app": {func(c *record) { c.Apps = nil }, fields("grants", "wechat_code needs an app: ")},

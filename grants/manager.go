@@ -10,6 +10,7 @@ import (
 
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/access/wechatdata"
+	"github.com/lingpai/lingpai/authorize"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
@@ -25,6 +26,7 @@ func Types() []string { return append(oauth.GrantTypes(), oauth.GrantWechatCodeU
 type Config struct {
 	Clients    *clients.Registry
 	SignIn     *signin.Service
+	Devices    *authorize.Devices
 	Access     *access.Service
 	WechatData *wechatdata.Service
 	Issuer     *tokens.Issuer
@@ -80,6 +82,7 @@ func New(c Config) *Manager {
 	}
 	m.grants = map[string]grant{
 		oauth.GrantAuthorizationCode: authorizationCode{browserGrant{m}, c.Keys}.redeem,
+		oauth.GrantDeviceCode:        deviceCode{browserGrant{m}, c.Devices}.redeem,
 		oauth.GrantPassword:          m.password,
 		oauth.GrantRefreshToken:      m.refreshToken,
 		oauth.GrantClientCredentials: m.clientCredentials,
@@ -100,6 +103,7 @@ func New(c Config) *Manager {
 //     from a web page whose origin the client has not registered,
 //   - oauth.InvalidScope if the client may not have the scope,
 //   - oauth.InvalidGrant if the code, password or refresh token is not accepted,
+//   - oauth.AuthorizationPending, oauth.SlowDown, oauth.ExpiredToken or oauth.DeviceDenied for a device code,
 //   - oauth.TooManyRequests if there were too many failed attempts,
 //   - oauth.ServerError if an app is not registered here or its platform rejects the configuration,
 //   - oauth.TemporarilyUnavailable if the store or the platform fails.

@@ -28,6 +28,10 @@ const (
 	SessionKeys          Name = "session_keys"
 	AppTokens            Name = "app_tokens"
 	PushedRequests       Name = "pushed_requests"
+	DeviceRequests       Name = "device_requests"
+	UserCodes            Name = "user_codes"
+	UserCodesUser        Name = "user_codes_user"
+	AllUserCodes         Name = "all_user_codes"
 )
 
 // Rate allows Uses in a burst, and one more every Period/Uses. No uses mean no limit.
@@ -113,5 +117,11 @@ func All() []Limit {
 		{AppTokens, "client and app", "requests for the app's token", Rate{60, time.Minute}, reached, appTokens},
 		{PushedRequests, byAddress, "authorization requests that public clients push", Rate{300, 10 * time.Minute},
 			reached, attempts},
+		{DeviceRequests, byAddress, "requests of devices of public clients", Rate{300, 10 * time.Minute}, reached,
+			attempts},
+		{UserCodes, byAddress, "wrong user codes", Rate{30, 10 * time.Minute}, reached, attempts},
+		{UserCodesUser, "user who is signed in", "wrong user codes", Rate{20, 10 * time.Minute}, reached, attempts},
+		{AllUserCodes, "nothing: all where nobody is signed in", "wrong user codes", Rate{10000, time.Hour}, reached,
+			attempts},
 	}
 }

@@ -53,6 +53,12 @@ var (
 	// Connect Core Unmet Authentication Requirements §2).
 	UnmetAuthenticationRequirements = newCode("unmet_authentication_requirements", http.StatusBadRequest)
 
+	// RFC 8628 §3.5, while a device waits for its user. DeviceDenied is AccessDenied at the token endpoint.
+	AuthorizationPending = newCode("authorization_pending", http.StatusBadRequest)
+	SlowDown             = newCode("slow_down", http.StatusBadRequest)
+	ExpiredToken         = newCode("expired_token", http.StatusBadRequest)
+	DeviceDenied         = newCode("access_denied", http.StatusBadRequest)
+
 	// RFC 6750 §3.1, for bearer tokens.
 	InvalidToken      = newCode("invalid_token", http.StatusUnauthorized)
 	InsufficientScope = newCode("insufficient_scope", http.StatusForbidden)

@@ -20,6 +20,7 @@ type metadata struct {
 	AuthorizationEndpoint   string   `json:"authorization_endpoint"`
 	TokenEndpoint           string   `json:"token_endpoint"`
 	PAREndpoint             string   `json:"pushed_authorization_request_endpoint"` // RFC 9126
+	DeviceEndpoint          string   `json:"device_authorization_endpoint"`         // RFC 8628
 	JWKSURI                 string   `json:"jwks_uri"`
 	UserinfoEndpoint        string   `json:"userinfo_endpoint"`
 	RevocationEndpoint      string   `json:"revocation_endpoint"`
@@ -61,6 +62,7 @@ func metadataJSON(issuer string) []byte {
 		AuthorizationEndpoint: issuer + browser.AuthorizePath,
 		TokenEndpoint:         issuer + "/token",
 		PAREndpoint:           issuer + "/par",
+		DeviceEndpoint:        issuer + "/device_authorization",
 		JWKSURI:               issuer + "/.well-known/jwks.json",
 		UserinfoEndpoint:      issuer + "/userinfo",
 		RevocationEndpoint:    issuer + "/revoke",

@@ -55,7 +55,7 @@ func TestDocumentsMayBeCachedAndAskedAgain(t *testing.T) {
 // nothing else does.
 func TestMetadataListsWhatIsSupported(t *testing.T) {
 	t.Parallel()
-	w := newWeb(t)
+	w := newDevices(t)
 	a := w.get("/.well-known/openid-configuration", nil)
 	require.Equal(t, a.body, w.get("/.well-known/oauth-authorization-server", nil).body, "both documents are the same")
 	require.Equal(t, w.issuer, a.members["issuer"])
@@ -76,8 +76,11 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 
 	refresh := w.token(passwordForm("alice", testPassword).with("scope", "openid profile offline_access")).text(
 		"refresh_token")
+	d := w.device("tv")
+	w.visitor().approve(d, "alice")
 	work := map[string]form{
-		"wechat_code": w.wechatCode("alice"),
+		oauth.GrantDeviceCode: d.form(),
+		"wechat_code":         w.wechatCode("alice"),
 		"urn:lingpai:oauth:grant-type:wechat_code": w.wechatCode("alice").with("grant_type",
 			"urn:lingpai:oauth:grant-type:wechat_code"),
 		"password":           passwordForm("alice", testPassword),
@@ -116,7 +119,7 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 		}
 		requireTokens(t, w.token(f))
 	}
-	requireClaims(t, w, a.members)
+	requireClaims(t, w.web, a.members)
 }
 
 // requireClaims requires ID tokens to have the claims that the metadata names, and no others.

@@ -61,6 +61,9 @@ func (ew errorWriter) logError(r *http.Request, e *oauth.Error) {
 			return
 		}
 	}
+	if e.Code == oauth.AuthorizationPending { // devices poll for minutes
+		level = slog.LevelDebug
+	}
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // not if the client disconnected
 		level = slog.LevelError
 	}

@@ -29,6 +29,7 @@ type Config struct {
 	Grants     *grants.Manager
 	Access     *access.Service
 	Authorize  *authorize.Service
+	Devices    *authorize.Devices
 	Pages      *pages.Pages
 	WechatData *wechatdata.Service
 	AppTokens  *wechatdata.AppTokens
@@ -56,8 +57,8 @@ func New(c Config) (http.Handler, error) {
 	router := router{origin: clients.CanonicalOrigin(issuer.Scheme + "://" + issuer.Host), clients: c.Clients,
 		slots: slots, bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
-	pages, err := browser.New(browser.Config{Issuer: c.Issuer, Authorize: c.Authorize, Pages: c.Pages,
-		Logger: c.Logger})
+	pages, err := browser.New(browser.Config{Issuer: c.Issuer, Authorize: c.Authorize, Devices: c.Devices,
+		Pages: c.Pages, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +93,8 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 			do(introspectionEndpoint{c.Access}.serve)},
 		{"par", postMethod, path + "/par", corsRegistered, slotQuick, tokenBody,
 			do(pushedRequestEndpoint{c.Clients, c.Authorize}.serve)},
+		{"device_authorization", postMethod, path + "/device_authorization", corsRegistered, slotQuick, tokenBody,
+			do(deviceAuthorizationEndpoint{c.Issuer, c.Clients, c.Devices}.serve)},
 		{"verify", readMethods, path + "/verify", corsNone, slotQuick, 0, do(verifyEndpoint{c.Access}.serve)},
 		{"revocations", readMethods, path + "/revocations", corsNone, slotNone, 0,
 			do(revocationsEndpoint{c.Access, slots}.serve)},
@@ -130,6 +133,7 @@ func browserRoutes(path string, h *browser.Handler) []route {
 		{"sign_in", browser.SignInPath, slotWaiting, fieldsBody, h.SignIn},
 		{"choose_account", browser.ChooseAccountPath, slotQuick, fieldsBody, h.ChooseAccount},
 		{"consent", browser.ConsentPath, slotQuick, fieldsBody, h.Consent},
+		{"device", browser.DevicePath, slotQuick, fieldsBody, browser.Device{Handler: h}.Page},
 		{"sign_out", browser.SignOutPath, slotQuick, fieldsBody, h.SignOut},
 	} {
 		rows = append(rows,

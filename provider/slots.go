@@ -61,7 +61,8 @@ func (s *slots) acquire(kind slotKind) (release func(), err error) {
 
 // slotOf returns the kind of slot for a grant.
 func slotOf(grantType string) slotKind {
-	if grantType == oauth.GrantRefreshToken || grantType == oauth.GrantClientCredentials {
+	switch grantType {
+	case oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode:
 		return slotQuick
 	}
 	return slotWaiting

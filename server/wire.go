@@ -102,6 +102,7 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 type services struct {
 	clients    *clients.Registry
 	authorize  *authorize.Service
+	devices    *authorize.Devices
 	wechatData *wechatdata.Service
 	appTokens  *wechatdata.AppTokens
 }
@@ -151,10 +152,12 @@ func (w wiring) wire() services {
 	w.server.Access = accessService
 	w.bound(metrics)
 	wechatData := wechatdata.New(wechatDataConfig)
+	authorizeService := w.authorize(registry, signIn, issuer, limiter)
+	devices := authorize.NewDevices(authorizeService, w.config.Now)
 	w.server.Grants = grants.New(grants.Config{
-		Clients: registry, SignIn: signIn, Access: accessService, WechatData: wechatData, Issuer: issuer,
-		Keys:  w.config.Keys,
-		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
+		Clients: registry, SignIn: signIn, Devices: devices, Access: accessService, WechatData: wechatData,
+		Issuer: issuer, Keys: w.config.Keys, Users: stores.Users, Accounts: stores.Accounts,
+		Sessions: stores.Sessions, Events: stores.Events,
 		Volatile: w.config.Volatile, Repeats: repeats, Rotation: rotation, Now: w.config.Now,
 		Logger: w.config.Logger, Meter: metrics,
 	})
@@ -170,7 +173,7 @@ func (w wiring) wire() services {
 	w.server.Accounts = accounts.New(accountsConfig)
 	w.server.Notices = backchannel.New(backchannel.Config{Issuer: s.Issuer, Notices: stores.Notices,
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
-	return services{registry, w.authorize(registry, signIn, issuer, limiter), wechatData,
+	return services{registry, authorizeService, devices, wechatData,
 		wechatdata.NewAppTokens(wechatDataConfig)}
 }
 
@@ -227,7 +230,7 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	}
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
-		Authorize: s.authorize, Pages: rendered,
+		Authorize: s.authorize, Devices: s.devices, Pages: rendered,
 		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
 		Ready: w.server.readyUntilStopped(ready), Observe: observe, Bodies: w.server.bodies,

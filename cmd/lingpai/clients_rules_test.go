@@ -62,7 +62,7 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 		"id with a space": {func(c *identity.Client) { c.ID = "my shop" }, "CLIENT_ID: "},
 		"id of a user":    {func(c *identity.Client) { c.ID = "u_x" }, "CLIENT_ID: "},
 		"no grant": {func(c *identity.Client) { c.Grants = nil },
-			"--grant: use authorization_code, wechat_code, qq_code or password"},
+			"--grant: use authorization_code, wechat_code, qq_code, password or urn:ietf"},
 		"only refreshes": {func(c *identity.Client) { c.Grants = []string{"refresh_token"} },
 			"refresh_token alone gets no token"},
 		"public, for itself": {func(c *identity.Client) { c.Grants = append(c.Grants, "client_credentials") },

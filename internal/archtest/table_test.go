@@ -33,7 +33,7 @@ var table = []rule{
 	{"signin", []string{"identity", "password", "wechat", "wechat/qq", "oauth", "limits", "idempotency", "clients"},
 		pure},
 	{"approval", []string{"identity"}, pure},
-	{"authorize", []string{"identity", "keys", "oauth", "limits", "tokens", "clients", "signin"}, pure},
+	{"authorize", []string{"identity", "keys", "oauth", "limits", "tokens", "clients", "signin", "approval"}, pure},
 	{"backchannel", []string{"identity", "outbound", "tokens"}, engines},
 	{"access", []string{"identity", "oauth", "tokens", "clients"}, engines},
 	{"access/wechatdata", []string{"identity", "wechat", "oauth", "limits", "idempotency", "tokens",

@@ -22,7 +22,7 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost {
-		http.Redirect(w, r, h.url(v, AuthorizePath, ""), http.StatusSeeOther)
+		http.Redirect(w, r, h.url(v, "", ""), http.StatusSeeOther)
 		return
 	}
 	h.judge(v)
@@ -35,12 +35,15 @@ func (h *Handler) judge(v visit) {
 		v.browser = authorize.NewBrowser()
 	}
 	next, err := h.authorize.Judge(v.r.Context(), v.request, v.browser, v.seen)
-	if err != nil {
+	switch {
+	case err != nil:
 		h.refuse(v, err)
 		return
-	}
-	if next.Step == authorize.StepCode || next.Step == authorize.StepError {
+	case next.Step == authorize.StepCode || next.Step == authorize.StepError:
 		h.answer(v, next.Answer)
+		return
+	case next.Step == authorize.StepConsent && v.request.UserCode != "":
+		Device{h}.ask(v, next)
 		return
 	}
 	if !known {
@@ -70,7 +73,7 @@ func (h *Handler) next(v visit, page authorize.Step) (authorize.Next, bool) {
 		return next, false
 	}
 	if next.Step != page {
-		http.Redirect(v.w, v.r, h.url(v, AuthorizePath, v.seen), http.StatusSeeOther)
+		http.Redirect(v.w, v.r, h.url(v, "", v.seen), http.StatusSeeOther)
 		return next, false
 	}
 	return next, true

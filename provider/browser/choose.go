@@ -42,6 +42,10 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if v.request.UserCode != "" { // has a page of its own
+		http.Redirect(w, r, h.url(v, "", v.seen), http.StatusSeeOther)
+		return
+	}
 	if v.form != nil {
 		h.consent(v)
 		return

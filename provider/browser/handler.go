@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 type Config struct {
 	Issuer    string
 	Authorize *authorize.Service
+	Devices   *authorize.Devices
 	Pages     *pages.Pages
 	Logger    *slog.Logger
 }
@@ -27,6 +29,7 @@ type Handler struct {
 	path      string // of the issuer
 	origin    string // of the issuer
 	authorize *authorize.Service
+	devices   *authorize.Devices
 	pages     *pages.Pages
 	cookie    cookie
 	foreign   *http.CrossOriginProtection
@@ -43,8 +46,8 @@ func New(c Config) (*Handler, error) {
 	if err := foreign.AddTrustedOrigin(origin); err != nil {
 		return nil, err
 	}
-	return &Handler{path: issuer.Path, origin: origin, authorize: c.Authorize, pages: c.Pages, foreign: foreign,
-		cookie: newCookie(c.Issuer, c.Authorize.SessionLife()), logger: c.Logger}, nil
+	return &Handler{path: issuer.Path, origin: origin, authorize: c.Authorize, devices: c.Devices, pages: c.Pages,
+		foreign: foreign, cookie: newCookie(c.Issuer, c.Authorize.SessionLife()), logger: c.Logger}, nil
 }
 
 // Paths of the pages, below the issuer's.
@@ -55,6 +58,7 @@ const (
 	ConsentPath       = "/consent"
 	SignOutPath       = "/sign-out"
 	EndSessionPath    = "/end-session"
+	DevicePath        = "/device"
 )
 
 // Parameters of pages, beside those of the request that they carry on.
@@ -62,7 +66,9 @@ const (
 	toParameter      = "to"   // what the page leads to
 	seenParameter    = "seen" // what the browser has done for the request
 	anotherParameter = "another_account"
+	codeParameter    = "user_code"
 	toAuthorize      = "authorize"
+	toDevice         = "device"
 
 	asAnother    = "&" + anotherParameter + "=1" // after the URL of the sign-in page
 	toEndSession = "end-session"
@@ -102,16 +108,22 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 			return v, false
 		}
 	}
-	if query.Get(toParameter) != toAuthorize {
-		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
-		return v, false
-	}
+	to := query.Get(toParameter)
 	v.seen, v.another = query.Get(seenParameter), query.Has(anotherParameter)
 	for _, own := range []string{toParameter, seenParameter, anotherParameter} {
 		query.Del(own)
 	}
 	var err error
-	if v.request, err = h.authorize.Read(r.Context(), query); err != nil {
+	switch to {
+	case toAuthorize:
+		v.request, err = h.authorize.Read(r.Context(), query)
+	case toDevice:
+		v.request, err = h.devices.Find(r.Context(), query, v.browser, r.RemoteAddr)
+	default:
+		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
+		return v, false
+	}
+	if err != nil {
 		h.refuse(v, err)
 		return v, false
 	}
@@ -164,12 +176,22 @@ func postedForm(r *http.Request) url.Values {
 	return form
 }
 
-// url returns the URL of a page that carries the request on.
+// start returns the path at which the request is judged, and what pages name it that lead back there.
+func (v visit) start() (path, to string) {
+	if v.request.UserCode != "" {
+		return DevicePath, toDevice
+	}
+	return AuthorizePath, toAuthorize
+}
+
+// url returns the URL of a page that carries the request on, or of the request itself if page is "".
 func (h *Handler) url(v visit, page, seen string) string {
 	query := v.request.Query()
-	if page != AuthorizePath {
-		query = toParameter + "=" + toAuthorize + "&" + query
+	start, to := v.start()
+	if page != "" {
+		query = toParameter + "=" + to + "&" + query
 	}
+	page = cmp.Or(page, start)
 	if seen != "" {
 		query += "&" + seenParameter + "=" + url.QueryEscape(seen)
 	}
@@ -189,9 +211,9 @@ func (h *Handler) show(v visit, status int, page pages.Page) {
 	h.pages.Render(v.w, v.r, status, page)
 }
 
-// sendOn leads back to /authorize after a form.
+// sendOn leads back to the request after a form.
 func (h *Handler) sendOn(v visit, seen string) {
-	h.show(v, http.StatusOK, pages.SentOn{URL: h.url(v, AuthorizePath, seen)})
+	h.show(v, http.StatusOK, pages.SentOn{URL: h.url(v, "", seen)})
 }
 
 // answer sends the browser to the client.
@@ -266,7 +288,7 @@ func kindOf(failure *oauth.Error) pages.ErrorKind {
 		return pages.Unavailable
 	case oauth.ServerError:
 		return pages.Internal
-	case oauth.LoginRequired, oauth.InvalidRequestURI:
+	case oauth.LoginRequired, oauth.InvalidRequestURI, oauth.InvalidGrant:
 		return pages.Expired
 	}
 	return pages.InvalidRequest

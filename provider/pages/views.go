@@ -40,6 +40,12 @@ const (
 	SignInUnavailable Problem = "unavailable"
 )
 
+// Problems of a code that a device shows.
+const (
+	UserCodeMissing Problem = "user_code_missing"
+	WrongUserCode   Problem = "wrong_user_code"
+)
+
 // ChooseAccount asks which of several users who are signed in goes on. The field "account" is the chosen one's value.
 type ChooseAccount struct {
 	Form         Form
@@ -77,6 +83,34 @@ const (
 	LoopbackRisk  Risk = "loopback" // any program of the device can listen there
 	PrivateScheme Risk = "scheme"   // any app of the device can register it
 )
+
+// Device asks for the code that a device shows, in the field "user_code".
+type Device struct {
+	Form     Form
+	UserCode string // what is filled in
+	Problem  Problem
+	Wait     time.Duration // with TooManyAttempts
+}
+
+// ApproveDevice asks a user to allow a client on another device access. The field "decision" is "allow" or "deny".
+type ApproveDevice struct {
+	Form         Form
+	Client       string
+	User         string
+	OtherAccount string // URL to continue as somebody else
+	UserCode     string
+	Scopes       []string // as in Consent
+	Resources    []string
+	Address      string // the device's IP address
+	Device       string // how it describes itself
+	Near         bool   // it is in the same network as the browser
+}
+
+// DeviceDone says that the user has allowed or denied a device access.
+type DeviceDone struct {
+	Approved bool
+	Client   string
+}
 
 // SignOut asks whether to sign out all users of this browser.
 type SignOut struct {
@@ -137,6 +171,15 @@ func (ChooseAccount) Template() string { return "choose_account" }
 
 // Template implements Page.
 func (Consent) Template() string { return "consent" }
+
+// Template implements Page.
+func (Device) Template() string { return "device" }
+
+// Template implements Page.
+func (ApproveDevice) Template() string { return "approve_device" }
+
+// Template implements Page.
+func (DeviceDone) Template() string { return "device_done" }
 
 // Template implements Page.
 func (SignOut) Template() string { return "sign_out" }

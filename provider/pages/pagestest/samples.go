@@ -29,6 +29,15 @@ func Samples(client, user string) []Sample {
 	loopback.Risk, loopback.Remembered, loopback.Destination = pages.LoopbackRisk, false, "127.0.0.1"
 	loopback.Scopes, loopback.Resources = []string{"openid", "orders.read"}, []string{"https://api.example.com"}
 	scheme.Risk, scheme.Remembered, scheme.Destination = pages.PrivateScheme, false, "com.example.shop"
+	code := pages.Device{Form: form}
+	wrongCode, waitingCode := code, code
+	wrongCode.UserCode, wrongCode.Problem = "BCDF-GHJK", pages.WrongUserCode
+	waitingCode.UserCode, waitingCode.Problem, waitingCode.Wait = client, pages.TooManyAttempts, 4*time.Minute
+	device := pages.ApproveDevice{Form: form, Client: client, User: user, OtherAccount: "/sign-in?to=device",
+		UserCode: "BCDF-GHJK", Scopes: []string{"openid", "profile"}, Address: "203.0.113.9",
+		Device: "lingpai/1.0 (linux)", Near: true}
+	far := device
+	far.Near, far.Resources, far.Device = false, []string{"https://api.example.com"}, client
 	samples := []Sample{
 		{"sign-in", signIn}, {"sign-in-wrong", wrong}, {"sign-in-missing", missing}, {"sign-in-waiting", waiting},
 		{"sign-in-fixed", fixed},
@@ -36,6 +45,9 @@ func Samples(client, user string) []Sample {
 			Accounts: []pages.Account{{Value: "1", Name: user, Age: 20 * time.Minute},
 				{Value: "2", Name: "li.na", Age: 3 * time.Hour}, {Value: "3", Name: "张伟", Age: 50 * time.Hour}}}},
 		{"consent", consent}, {"consent-loopback", loopback}, {"consent-scheme", scheme},
+		{"device", code}, {"device-wrong", wrongCode}, {"device-waiting", waitingCode}, {"device-approve", device},
+		{"device-far", far}, {"device-approved", pages.DeviceDone{Approved: true, Client: client}},
+		{"device-denied", pages.DeviceDone{Client: client}},
 		{"sign-out", pages.SignOut{Form: form, Users: []string{user, "li.na"}}},
 		{"signed-out", pages.SignedOut{Client: client, Return: "https://shop.example.com/"}},
 		{"sent-on", pages.SentOn{URL: "/authorize?client_id=shop&state=a%3Bb'c"}},
