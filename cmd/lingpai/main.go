@@ -59,7 +59,7 @@ func newRootCommand() *cobra.Command {
 	root := group("lingpai", "OAuth 2 / OpenID Connect token provider for WeChat mini-programs and the web",
 		newDevCommand(), newServeCommand(), newSimulatorCommand(), newMigrateCommand(), newAppsCommand(),
 		newClientsCommand(), newUsersCommand(), newSessionsCommand(), newConsentsCommand(),
-		newEventsCommand(), newKeysCommand(),
+		newEventsCommand(), newKeysCommand(), newLoginCommand(),
 		newDoctorCommand(), newHealthcheckCommand(), newVersionCommand())
 	root.Long = `Lingpai exchanges a wx.login code, or a user name and password, for tokens at a standard POST /token:
 an RS256 access token that services verify offline, and a refresh token that rotates.
