@@ -25,7 +25,10 @@ var inDocs = map[string]bool{
 	"sign-in-phone-light.zh-CN.png": true, "choose-account-phone-light.zh-CN.png": true,
 	"consent-phone-light.zh-CN.png": true,
 	"dev-front-desktop-light.png":   true, "demo-called-desktop-light.png": true,
-	"dev-front-desktop-light.zh-CN.png": true, "demo-called-desktop-light.zh-CN.png": true,
+	"device-phone-light.png": true, "device-approve-phone-light.png": true, "device-approved-phone-light.png": true,
+	"device-phone-light.zh-CN.png": true, "device-approve-phone-light.zh-CN.png": true,
+	"device-approved-phone-light.zh-CN.png": true,
+	"dev-front-desktop-light.zh-CN.png":     true, "demo-called-desktop-light.zh-CN.png": true,
 }
 
 // maxPicture is the size limit of a picture in docs/pages in bytes.

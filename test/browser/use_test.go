@@ -35,8 +35,9 @@ func testKeyboard(t *testing.T, browser context.Context) {
 	forms := make(requests, 9)
 	site.HandleFunc("POST /here", forms.keep)
 	for name, order := range map[string][]string{
-		"sign-in": {"username", "password", "login-submit", "Terms", "Privacy", "中文"},
-		"consent": {"other-account", "consent-allow", "consent-deny", "Terms", "Privacy", "中文"},
+		"sign-in":        {"username", "password", "login-submit", "Terms", "Privacy", "中文"},
+		"consent":        {"other-account", "consent-allow", "consent-deny", "Terms", "Privacy", "中文"},
+		"device-approve": {"other-account", "device-deny", "device-allow", "Terms", "Privacy", "中文"},
 	} {
 		require.NoError(t, chromedp.Do(ctx, as(deskLight), chromedp.Navigate(site.URL+"/"+name)))
 		for _, want := range order {
@@ -66,12 +67,14 @@ func testWithoutJavaScript(t *testing.T, browser context.Context) {
 	site.HandleFunc("/callback", responses.keep)
 	require.NoError(t, chromedp.Do(ctx, withoutScripts))
 	for page, button := range map[string]string{"sign-in": "#login-submit", "choose-account": ".accounts button",
-		"consent": "#consent-deny", "sign-out": "#sign-out-submit"} {
+		"consent": "#consent-deny", "device": "#device-continue", "device-approve": "#device-deny",
+		"sign-out": "#sign-out-submit"} {
 		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.URL+"/"+page),
 			chromedp.Click(chromedp.CSS(button))), page)
 		form := forms.next(t, ctx)
 		require.Equal(t, site.URL, form.Header.Get("Origin"), page)
-		require.Equal(t, page == "consent", form.PostForm.Get("decision") == "deny")
+		require.Equal(t, page == "consent" || page == "device-approve", form.PostForm.Get("decision") == "deny")
+		require.Equal(t, page == "device", form.PostForm.Has("user_code"))
 		require.Equal(t, page == "choose-account", form.PostForm.Get("account") == "1")
 	}
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.URL+"/sent-on")))
