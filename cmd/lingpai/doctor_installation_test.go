@@ -185,6 +185,8 @@ func TestDoctorLooksAtClients(t *testing.T) {
 	create(identity.Client{ID: "lost", Grants: []string{oauth.GrantWechatCode}, Apps: []string{"wx9999999999999999"}})
 	create(identity.Client{ID: "open", Grants: []string{oauth.GrantPassword}, FirstParty: true})
 	create(identity.Client{ID: "mute", Grants: []string{oauth.GrantPassword}, FirstParty: true, Confidential: true})
+	create(identity.Client{ID: "signer", Grants: []string{oauth.GrantClientCredentials}, Confidential: true,
+		JWKSURI: "https://signer.example.com/jwks"})
 	create(identity.Client{ID: "idle", Grants: []string{oauth.GrantRefreshToken}, Confidential: true,
 		SecretHash: identity.HashSecret("x")})
 	create(identity.Client{ID: "gone", Grants: []string{oauth.GrantWechatCode}, Apps: []string{appID},
@@ -198,6 +200,9 @@ func TestDoctorLooksAtClients(t *testing.T) {
 		RedirectURIs: []string{"http://x/"}})
 
 	findings := o.examined()
+	for _, finding := range findings {
+		require.NotContains(t, finding.Found, "signer", "it authenticates with a key")
+	}
 	requireFinding(t, findings, "clients", statusWarning, "shop, twin: public clients of app "+appID,
 		"lingpai clients disable twin")
 	requireFinding(t, findings, "clients", statusFault, `lost: --app: there is no app "wx9999999999999999"`,

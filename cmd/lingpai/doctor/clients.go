@@ -77,7 +77,7 @@ func (c clientCheck) record(client identity.Client) {
 		}
 		c.report.fault(client.ID+": "+found, advice)
 	}
-	if client.Confidential && len(client.SecretHash) == 0 {
+	if client.Confidential && len(client.SecretHash) == 0 && !client.HasKeys() {
 		c.report.fault(client.ID+": it is confidential and has no secret, so it cannot authenticate",
 			"lingpai clients rotate-secret "+client.ID)
 	}
