@@ -18,7 +18,7 @@ const (
 	Interval = 5 * time.Second
 	// CrowdedInterval is how long devices wait that ask while more than Crowd requests have been opened within a
 	// Lifetime: polls should not take much of a server's time.
-	CrowdedInterval = 20 * time.Second
+	CrowdedInterval = 30 * time.Second
 	// Crowd is how many requests of one process are not many.
 	Crowd = 500
 	// early is how much earlier a poll may arrive: the one before may have been slower.
