@@ -62,6 +62,7 @@ func TestReplicasShareEverything(t *testing.T) {
 			require.Equal(t, "invalid_grant", refused.members.Error)
 		}
 	})
+	t.Run("which assertions were used", f.sharesAssertions)
 	t.Run("how often a password was guessed", func(t *testing.T) {
 		f.ok("clients", "create", "back-office", "--public", "--first-party", "--grant", "password", "--audience",
 			audience)
