@@ -27,14 +27,8 @@ type deviceAuthorization struct {
 }
 
 func (e deviceAuthorizationEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
-	if err := readForm(r); err != nil {
-		return err
-	}
-	client, err := e.clients.Authenticate(r.Context(), r)
+	client, err := sender(e.clients, r)
 	if err != nil {
-		return err
-	}
-	if err := client.CheckOrigin(r.Header); err != nil {
 		return err
 	}
 	started, err := e.devices.Start(r.Context(), client, r.RemoteAddr, r.UserAgent(), r.PostForm)

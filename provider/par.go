@@ -14,6 +14,18 @@ type pushedRequestEndpoint struct {
 	authorize *authorize.Service
 }
 
+// sender reads the form of a request, and authenticates the client that sent it.
+func sender(registry *clients.Registry, r *http.Request) (clients.Client, error) {
+	if err := readForm(r); err != nil {
+		return clients.Client{}, err
+	}
+	client, err := registry.Authenticate(r.Context(), r)
+	if err != nil {
+		return client, err
+	}
+	return client, client.CheckOrigin(r.Header)
+}
+
 // pushedRequest is the answer (RFC 9126 §2.2).
 type pushedRequest struct {
 	RequestURI string `json:"request_uri"`
@@ -21,14 +33,8 @@ type pushedRequest struct {
 }
 
 func (e pushedRequestEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
-	if err := readForm(r); err != nil {
-		return err
-	}
-	client, err := e.clients.Authenticate(r.Context(), r)
+	client, err := sender(e.clients, r)
 	if err != nil {
-		return err
-	}
-	if err := client.CheckOrigin(r.Header); err != nil {
 		return err
 	}
 	uri, err := e.authorize.Push(r.Context(), client, r.RemoteAddr, r.PostForm)
