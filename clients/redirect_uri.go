@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lingpai/lingpai/identity"
 )
@@ -20,17 +21,22 @@ var responseParameters = []string{"code", "state", "iss", "error", "error_descri
 
 var (
 	// uriText is a path and query of the characters that RFC 3986 allows there. "*" is one, but a mistake.
-	uriText = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?@!$&'()+,;=%]*$`)
+	uriText = pattern(`^[A-Za-z0-9\-._~:/?@!$&'()+,;=%]*$`)
 	// hostName is a host as browsers send it, apart from IPv6 addresses. Browsers also send a dot that ends it.
-	hostName = regexp.MustCompile(`^[a-z0-9_-]+(\.[a-z0-9_-]+)*$`)
+	hostName = pattern(`^[a-z0-9_-]+(\.[a-z0-9_-]+)*$`)
 	// privateScheme is a domain in reverse, with at least one dot (RFC 8252 §7.1).
-	privateScheme = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$`)
+	privateScheme = pattern(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$`)
 	// ambiguousPath has a segment that some programs remove, or encodes a character that only some decode: a control
 	// character, "%", ".", "/" or "\".
-	ambiguousPath = regexp.MustCompile(`//|/\.{1,2}(/|$)|%([01][0-9A-Fa-f]|25|2[EeFf]|5[Cc]|7[Ff])`)
+	ambiguousPath = pattern(`//|/\.{1,2}(/|$)|%([01][0-9A-Fa-f]|25|2[EeFf]|5[Cc]|7[Ff])`)
 	// controlCharacter is an encoded control character.
-	controlCharacter = regexp.MustCompile(`%([01][0-9A-Fa-f]|7[Ff])`)
+	controlCharacter = pattern(`%([01][0-9A-Fa-f]|7[Ff])`)
 )
+
+// pattern returns a regular expression that is compiled when it is first needed, which most programs never do.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // checkRedirectURI rejects a redirect URI that programs read in different ways, or that leads to where others than the
 // client can read it.
@@ -40,12 +46,12 @@ func (c *checker) checkRedirectURI(field, uri string, confidential bool) {
 	case reason != "":
 	case u.Scheme == "https" || u.Scheme == "http":
 		reason = checkWebURI(u)
-	case !privateScheme.MatchString(u.Scheme):
+	case !privateScheme().MatchString(u.Scheme):
 		reason = "needs https, http on 127.0.0.1, [::1] or localhost, or the scheme of an app, which is a domain of " +
 			"yours in reverse, such as com.example.app:/callback (RFC 8252 §7.1)"
 	case confidential:
 		reason = "has the scheme of an app, and the client is confidential: an app cannot keep a secret"
-	case u.Host+u.Path == "" || u.Host != "" && !hostName.MatchString(u.Host):
+	case u.Host+u.Path == "" || u.Host != "" && !hostName().MatchString(u.Host):
 		reason = "is not written like com.example.app:/callback"
 	}
 	if reason != "" {
@@ -92,12 +98,12 @@ func parseURI(uri string) (u *url.URL, reason string) {
 		return nil, "has a user name"
 	case !ok:
 		return nil, "has a scheme or a host that is not in lowercase and ASCII"
-	case !uriText.MatchString(after):
+	case !uriText().MatchString(after):
 		return nil, "has characters that must be percent-encoded (RFC 3986 §2)"
-	case ambiguousPath.MatchString(path):
+	case ambiguousPath().MatchString(path):
 		return nil, "has a path that programs read in different ways: it must not have a segment that is empty, " +
 			"\".\" or \"..\", nor encode \".\", \"/\", \"\\\", \"%\" or control characters"
-	case err != nil || hasQuery && query == "" || controlCharacter.MatchString(query):
+	case err != nil || hasQuery && query == "" || controlCharacter().MatchString(query):
 		return nil, "has an empty or malformed query"
 	case slices.ContainsFunc(responseParameters, isResponse):
 		return nil, "has a parameter that the server adds: " + strings.Join(responseParameters, ", ")
@@ -111,7 +117,7 @@ func checkWebURI(u *url.URL) (reason string) {
 	switch {
 	case u.Scheme != "https" && (u.Scheme != "http" || !slices.Contains(loopbackHosts, host)):
 		return "needs https; http is only for " + strings.Join(loopbackHosts, ", ")
-	case !ValidOrigin(u.Scheme+"://"+u.Host) || !strings.HasPrefix(host, "[") && !hostName.MatchString(host):
+	case !ValidOrigin(u.Scheme+"://"+u.Host) || !strings.HasPrefix(host, "[") && !hostName().MatchString(host):
 		return "has a host or port that is not written as browsers send it: in lowercase and ASCII, without a final " +
 			"dot, without a default port, addresses in their usual form"
 	}

@@ -70,8 +70,14 @@ In production:     lingpai migrate up, lingpai apps add, lingpai clients create,
 Settings come from flags, LINGPAI_… environment variables and a YAML file (--config), in this order of precedence.
 "lingpai serve --help" lists all of them.`
 	root.SilenceUsage, root.SilenceErrors = true, true
-	root.Version = buildVersion()
-	root.SetVersionTemplate(versionText())
+	printVersion := root.Flags().Bool("version", false, "print the version")
+	root.RunE = func(cmd *cobra.Command, _ []string) error { // not root.Version: every start would read it
+		if *printVersion {
+			cmd.Print(versionText())
+			return nil
+		}
+		return cmd.Help()
+	}
 	hideAliases(root)
 	explainUse(root)
 	return root

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -16,13 +17,13 @@ func Languages() []string { return []string{"zh-CN", "en"} }
 const maxLocales = 10
 
 // matchers find the best language, by the language to use if none fits.
-var matchers = func() map[string]language.Matcher {
+var matchers = sync.OnceValue(func() map[string]language.Matcher {
 	all := map[string]language.Matcher{}
 	for _, first := range Languages() {
 		all[first] = language.NewMatcher([]language.Tag{language.Make(first), language.Make(otherThan(first))})
 	}
 	return all
-}()
+})
 
 // otherThan returns the other language.
 func otherThan(lang string) string {
@@ -43,7 +44,7 @@ func languageOf(query url.Values, header http.Header, fallback string) string {
 	}
 	accepted, _, _ := language.ParseAcceptLanguage(header.Get("Accept-Language"))
 	for _, tags := range [][]language.Tag{wanted, accepted} {
-		_, index, confidence := matchers[fallback].Match(tags...)
+		_, index, confidence := matchers()[fallback].Match(tags...)
 		if confidence == language.No {
 			continue
 		}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
-	"regexp"
+
 	"slices"
 	"strings"
 	"unicode"
@@ -109,7 +109,7 @@ func link(field func(*Settings) *string) func(*Settings, string) error {
 
 func parseTermsVersion(c *Settings, value string) error {
 	c.Pages.TermsVersion = value
-	if !regexp.MustCompile(`^[A-Za-z0-9._-]{1,32}$`).MatchString(value) {
+	if len(value) > 32 || !consistsOf(value, "._-") {
 		return errors.New("not a version")
 	}
 	return nil

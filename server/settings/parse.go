@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
-	"regexp"
+
 	"slices"
 	"strconv"
 	"strings"
@@ -135,10 +135,17 @@ func parseRedisURL(c *Settings, value string) error {
 
 func parseKeyPrefix(c *Settings, value string) error {
 	c.RedisKeyPrefix = value
-	if !regexp.MustCompile(`^[A-Za-z0-9.:_-]{1,64}$`).MatchString(value) {
+	if len(value) > 64 || !consistsOf(value, ".:_-") {
 		return errors.New("not a prefix")
 	}
 	return nil
+}
+
+// consistsOf reports whether a text has at least one character, and only ASCII letters, digits and others.
+func consistsOf(text, others string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune(others, r)
+	})
 }
 
 func parseMasterKey(c *Settings, value string) error {

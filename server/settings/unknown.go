@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lingpai/lingpai/internal/spelling"
 )
@@ -39,7 +40,7 @@ func unknownVariables() []error {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "LINGPAI_") && !strings.HasPrefix(name, testVariables) &&
-			!slices.Contains(known, name) && !serviceLink.MatchString(entry) {
+			!slices.Contains(known, name) && !serviceLink().MatchString(entry) {
 			faults = append(faults, UnknownKeyError{name, nearest(name, known)})
 		}
 	}
@@ -48,9 +49,11 @@ func unknownVariables() []error {
 
 // serviceLink matches the variables that Kubernetes and Docker's links set in every container of a namespace that has a
 // service whose name is lingpai or begins with lingpai-.
-var serviceLink = regexp.MustCompile(`^LINGPAI_([A-Z0-9_]+_)?(` +
-	`SERVICE_HOST=|SERVICE_PORT(_[A-Z0-9_]+)?=\d+$|PORT=(tcp|udp|sctp)://|` +
-	`PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=)`)
+var serviceLink = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^LINGPAI_([A-Z0-9_]+_)?(` +
+		`SERVICE_HOST=|SERVICE_PORT(_[A-Z0-9_]+)?=\d+$|PORT=(tcp|udp|sctp)://|` +
+		`PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=)`)
+})
 
 // unknownKeys returns an error for each unknown key of a file, with its path. A section may be empty, for example since
 // all of its settings are comments.
