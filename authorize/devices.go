@@ -24,9 +24,9 @@ type Devices struct {
 	requests *approval.Requests
 }
 
-// NewDevices returns the grant for the clients and browsers of a service.
-func NewDevices(service *Service, now func() time.Time) *Devices {
-	return &Devices{service, approval.New("device request", service.volatile, now)}
+// NewDevices returns the grant for the clients and browsers of a service, which keeps its requests in a store.
+func NewDevices(service *Service, volatile identity.Volatile, now func() time.Time) *Devices {
+	return &Devices{service, approval.New("device request", volatile, now)}
 }
 
 // deviceCodePrefix begins a device code. The user code and the base64url of a secret follow.

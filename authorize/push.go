@@ -25,7 +25,46 @@ const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 var errPushedGone = oauth.NewError(oauth.InvalidRequestURI, "There is no such pushed request of this client: it may "+
 	"have expired or been used. Start again at the client.")
 
-func pushedKey(id string) string { return identity.VolatileKey("pushed request", id) }
+// pushedRequests are requests that clients have pushed (RFC 9126).
+type pushedRequests struct{ volatile identity.Volatile }
+
+func pushedKey(uri string) string {
+	return identity.VolatileKey("pushed request", strings.TrimPrefix(uri, requestURIPrefix))
+}
+
+// add keeps the parameters of a request and returns its request_uri.
+func (p pushedRequests) add(ctx context.Context, parameters string) (string, error) {
+	uri := requestURIPrefix + rand.Text()
+	if err := p.volatile.Put(ctx, pushedKey(uri), []byte(parameters), PushedLifetime); err != nil {
+		return "", oauth.StoreFailed(err)
+	}
+	return uri, nil
+}
+
+// find returns the parameters of a client's request.
+func (p pushedRequests) find(ctx context.Context, uri, clientID string) (url.Values, error) {
+	stored, err := p.volatile.Get(ctx, pushedKey(uri))
+	if err != nil && !errors.Is(err, identity.ErrNotFound) {
+		return nil, oauth.StoreFailed(err)
+	}
+	parameters, parsed := url.ParseQuery(string(stored))
+	if err != nil || parsed != nil || parameters.Get("client_id") != clientID {
+		return nil, errPushedGone
+	}
+	return parameters, nil
+}
+
+// take removes a request that is answered with a code. Of several that take it, one succeeds.
+func (p pushedRequests) take(ctx context.Context, uri string) error {
+	_, err := p.volatile.Take(ctx, pushedKey(uri))
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return errPushedGone
+	case err != nil:
+		return oauth.StoreFailed(err)
+	}
+	return nil
+}
 
 // Push checks an authorization request that an authenticated client has sent from an address, and keeps it. It returns
 // its request_uri (RFC 9126), or an oauth.Error.
@@ -44,11 +83,7 @@ func (s *Service) Push(ctx context.Context, client clients.Client, address strin
 	if err != nil {
 		return "", err
 	}
-	id := rand.Text()
-	if err := s.volatile.Put(ctx, pushedKey(id), []byte(r.canonical), PushedLifetime); err != nil {
-		return "", oauth.StoreFailed(err)
-	}
-	return requestURIPrefix + id, nil
+	return s.pushed.add(ctx, r.canonical)
 }
 
 // readPushed reads a request that was pushed. Of the other parameters only client_id and ui_locales count.
@@ -63,36 +98,16 @@ func (s *Service) readPushed(ctx context.Context, form url.Values) (Request, err
 		return Request{}, invalid("ui_locales has at most 255 characters.")
 	}
 	uri := form.Get("request_uri")
-	id := strings.TrimPrefix(uri, requestURIPrefix)
-	stored, err := s.volatile.Get(ctx, pushedKey(id))
-	if err != nil && !errors.Is(err, identity.ErrNotFound) {
-		return Request{}, oauth.StoreFailed(err)
-	}
-	pushed, parsed := url.ParseQuery(string(stored))
-	if err != nil || parsed != nil || pushed.Get("client_id") != form.Get("client_id") {
-		return Request{}, errPushedGone
+	pushed, err := s.pushed.find(ctx, uri, form.Get("client_id"))
+	if err != nil {
+		return Request{}, err
 	}
 	r, err := s.readForm(ctx, pushed)
 	if err != nil {
 		return r, err
 	}
-	r.pushed = id
+	r.pushed = uri
 	r.setCarried(url.Values{"client_id": {r.Client.ID}, "request_uri": {uri}},
 		cmp.Or(locales, pushed.Get("ui_locales")))
 	return r, nil
-}
-
-// takePushed lets a pushed request be answered with a code once.
-func (s *Service) takePushed(ctx context.Context, r Request) error {
-	if r.pushed == "" {
-		return nil
-	}
-	_, err := s.volatile.Take(ctx, pushedKey(r.pushed))
-	if errors.Is(err, identity.ErrNotFound) {
-		return errPushedGone
-	}
-	if err != nil {
-		return oauth.StoreFailed(err)
-	}
-	return nil
 }

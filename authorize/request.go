@@ -45,7 +45,7 @@ type Request struct {
 	Decided  bool   // a user has approved or denied it
 
 	subjects  []string // the users that claims allows; nil: all
-	pushed    string   // the id of a pushed request; "": it was not pushed
+	pushed    string   // its request_uri; "": it was not pushed
 	canonical string
 	bound     string // the part that what has been done for the request is bound to
 }

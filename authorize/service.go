@@ -42,7 +42,7 @@ type Service struct {
 	issuer    *tokens.Issuer
 	keys      tokens.Keys
 	lifetimes identity.Lifetimes
-	volatile  identity.Volatile
+	pushed    pushedRequests
 	limiter   *limits.Limiter
 	terms     string
 	logger    *slog.Logger
@@ -52,7 +52,7 @@ type Service struct {
 func New(c Config) *Service {
 	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, sessions: c.Sessions,
 		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes,
-		volatile: c.Volatile, limiter: c.Limiter, terms: c.Terms, logger: c.Logger}
+		pushed: pushedRequests{c.Volatile}, limiter: c.Limiter, terms: c.Terms, logger: c.Logger}
 }
 
 // SessionLife returns how long a browser session lasts at most.
@@ -99,8 +99,10 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 		if err != nil {
 			return Next{}, err
 		}
-		if err := s.takePushed(ctx, r); err != nil {
-			return Next{}, err
+		if r.pushed != "" {
+			if err := s.pushed.take(ctx, r.pushed); err != nil {
+				return Next{}, err
+			}
 		}
 		next.Answer = r.answer(s.name, "code", code)
 	case StepError:

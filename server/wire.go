@@ -153,7 +153,7 @@ func (w wiring) wire() services {
 	w.bound(metrics)
 	wechatData := wechatdata.New(wechatDataConfig)
 	authorizeService := w.authorize(registry, signIn, issuer, limiter)
-	devices := authorize.NewDevices(authorizeService, w.config.Now)
+	devices := authorize.NewDevices(authorizeService, w.config.Volatile, w.config.Now)
 	w.server.Grants = grants.New(grants.Config{
 		Clients: registry, SignIn: signIn, Devices: devices, Access: accessService, WechatData: wechatData,
 		Issuer: issuer, Keys: w.config.Keys, Users: stores.Users, Accounts: stores.Accounts,
