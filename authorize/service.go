@@ -60,16 +60,17 @@ func (s *Service) SessionLife() time.Duration { return s.lifetimes.Absolute }
 
 // Next is what a request is answered with: an Answer for the client, or a page.
 type Next struct {
-	Step   Step
-	Answer Answer              // for StepCode and StepError
-	User   identity.SignedIn   // for StepConsent; for StepSignIn the one who must sign in again, if known
-	Users  []identity.SignedIn // for StepChoose
-	Now    time.Time           // by the store's clock
-	Seen   string              // for pages: goes with the request
+	Step  Step
+	User  identity.SignedIn   // who is signed in; for StepSignIn the one who must sign in again, if known
+	Users []identity.SignedIn // for StepChoose
+	Now   time.Time           // by the store's clock
+	Seen  string              // for pages: goes with the request
+
+	failed *oauth.Error // for StepError
 }
 
-// Judge decides what a request is answered with. seen is what a page of this browser got before, or "". It returns
-// oauth.TemporarilyUnavailable if the store fails.
+// Judge decides what a request is answered with. It issues nothing: a page is judged each time that it is shown. seen is
+// what a page of this browser got before, or "". It returns oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen string) (Next, error) {
 	users, now, err := s.browsers.Find(ctx, browser.hashes()...)
 	if err != nil {
@@ -87,33 +88,35 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 			s.logger.WarnContext(ctx, "cannot extend a browser session", "error", err)
 		}
 	}
-	next := Next{Step: decided.step, User: decided.user, Now: now}
-	switch decided.step {
-	case StepCode:
-		code, err := newCode(s.keys.Current(), r, decided.user, now)
-		if errors.Is(err, errCodeTooLong) {
-			next.Step, next.Answer = StepError, s.Refuse(r, invalid("nonce, scope, resource and claims are too long "+
-				"together."))
-			return next, nil
-		}
-		if err != nil {
-			return Next{}, err
-		}
-		if r.pushed != "" {
-			if err := s.pushed.take(ctx, r.pushed); err != nil {
-				return Next{}, err
-			}
-		}
-		next.Answer = r.answer(s.name, "code", code)
-	case StepError:
-		next.Answer = s.Refuse(r, decided.failed)
-	default:
+	next := Next{Step: decided.step, User: decided.user, Users: decided.users, Now: now, failed: decided.failed}
+	if next.Step != StepCode && next.Step != StepError {
 		if at.seen.At.IsZero() {
 			at.seen.At = now
 		}
-		next.Users, next.Seen = decided.users, s.writeSeen(at.seen, r, browser)
+		next.Seen = s.writeSeen(at.seen, r, browser)
 	}
 	return next, nil
+}
+
+// Answer returns the answer for the client at StepCode, with a new code, and at StepError. A pushed request is used up
+// by its code (RFC 9126 §4).
+func (s *Service) Answer(ctx context.Context, r Request, next Next) (Answer, error) {
+	if next.Step == StepError {
+		return s.Refuse(r, next.failed), nil
+	}
+	code, err := newCode(s.keys.Current(), r, next.User, next.Now)
+	switch {
+	case errors.Is(err, errCodeTooLong):
+		return s.Refuse(r, invalid("nonce, scope, resource and claims are too long together.")), nil
+	case err != nil:
+		return Answer{}, err
+	}
+	if r.pushed != "" {
+		if err := s.pushed.take(ctx, r.pushed); err != nil {
+			return Answer{}, err
+		}
+	}
+	return r.answer(s.name, "code", code), nil
 }
 
 // Refuse returns the answer with an error (RFC 6749 §4.1.2.1). The request must be Proved.

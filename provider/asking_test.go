@@ -162,6 +162,20 @@ func requireError(t testing.TB, a answer, status int, name string) {
 		a.header.Get("Retry-After") != "", "Retry-After where waiting helps")
 }
 
+// requireLimited repeats a request that creates something until it is refused, which must not be before as many as are
+// allowed at once. More may pass on a slow machine, since a limit fills up again while they are sent.
+func requireLimited(t testing.TB, atOnce int, create func() answer) {
+	t.Helper()
+	for n := range 4 * atOnce {
+		if a := create(); a.status >= http.StatusBadRequest {
+			requireError(t, a, http.StatusTooManyRequests, "temporarily_unavailable")
+			require.GreaterOrEqual(t, n, atOnce)
+			return
+		}
+	}
+	require.Fail(t, "there is no limit")
+}
+
 func requireJSON(t testing.TB, a answer) {
 	t.Helper()
 	require.Equal(t, []string{"application/json"}, a.header.Values("Content-Type"))

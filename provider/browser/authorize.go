@@ -40,7 +40,12 @@ func (h *Handler) judge(v visit) {
 		h.refuse(v, err)
 		return
 	case next.Step == authorize.StepCode || next.Step == authorize.StepError:
-		h.answer(v, next.Answer)
+		answer, err := h.authorize.Answer(v.r.Context(), v.request, next)
+		if err != nil {
+			h.refuse(v, err)
+			return
+		}
+		h.answer(v, answer)
 		return
 	case next.Step == authorize.StepConsent && v.request.UserCode != "":
 		Device{h}.ask(v, next)
