@@ -69,8 +69,8 @@ type Next struct {
 	failed *oauth.Error // for StepError
 }
 
-// Judge decides what a request is answered with. It issues nothing: a page is judged each time that it is shown. seen is
-// what a page of this browser got before, or "". It returns oauth.TemporarilyUnavailable if the store fails.
+// Judge decides what a request is answered with. It issues nothing: a page is judged each time that it is shown. seen
+// is what a page of this browser got before, or "". It returns oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen string) (Next, error) {
 	users, now, err := s.browsers.Find(ctx, browser.hashes()...)
 	if err != nil {
