@@ -80,9 +80,8 @@ func (d *Devices) Start(ctx context.Context, client clients.Client, address, use
 // Find returns the request of a user code that somebody has entered in a browser, from an address. It counts wrong
 // codes. It returns ErrUnknownUserCode or another oauth.Error.
 func (d *Devices) Find(ctx context.Context, form url.Values, browser Browser, address string) (Request, error) {
-	locales := form.Get("ui_locales")
-	if len(locales) > maxHint || !oauth.CleanText(locales) {
-		return Request{}, invalid("ui_locales has at most 255 characters.")
+	if err := checkLocales(form); err != nil {
+		return Request{}, err
 	}
 	code, ok := parseUserCode(form.Get("user_code"))
 	if !ok { // nobody's, which tells a guesser nothing
@@ -102,7 +101,7 @@ func (d *Devices) Find(ctx context.Context, form url.Values, browser Browser, ad
 	r := Request{Client: client, UserCode: shownUserCode(code), Scope: client.Retained(state.Scope),
 		Resource: state.Resource, Address: state.Address, Device: state.Device, MaxAge: -1,
 		Decided: state.Decision.Status != approval.Pending}
-	r.setCarried(url.Values{"user_code": {r.UserCode}}, locales)
+	r.setCarried(url.Values{"user_code": {r.UserCode}}, form.Get("ui_locales"))
 	return r, nil
 }
 

@@ -41,17 +41,12 @@ func (l Logout) Return() string {
 // ReadLogout reads the parameters of a logout request. All errors are oauth.Errors, and must be shown on a page
 // (RP-Initiated Logout §4).
 func (s *Service) ReadLogout(ctx context.Context, form url.Values) (Logout, error) {
-	for name, values := range form {
-		if len(values) > 1 {
-			return Logout{}, invalid("A parameter is repeated.")
-		}
-		if slices.Contains(logoutParameters, name) && !oauth.CleanText(values[0]) {
-			return Logout{}, invalid("Parameters must be UTF-8 without control characters.")
-		}
+	if err := checkForm(form, logoutParameters); err != nil {
+		return Logout{}, err
 	}
 	l := Logout{ReturnURI: form.Get("post_logout_redirect_uri"), State: form.Get("state")}
-	if len(l.State) > maxState || len(form.Get("ui_locales")) > maxHint {
-		return Logout{}, invalid("state has at most 1024 characters, and ui_locales 255.")
+	if len(l.State) > maxState {
+		return Logout{}, invalid("state has at most 1024 characters.")
 	}
 	id := form.Get("client_id")
 	if hint := form.Get("id_token_hint"); hint != "" {

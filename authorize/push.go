@@ -88,14 +88,8 @@ func (s *Service) Push(ctx context.Context, client clients.Client, address strin
 
 // readPushed reads a request that was pushed. Of the other parameters only client_id and ui_locales count.
 func (s *Service) readPushed(ctx context.Context, form url.Values) (Request, error) {
-	for _, values := range form {
-		if len(values) > 1 {
-			return Request{}, invalid("A parameter is repeated (RFC 6749 3.1).")
-		}
-	}
-	locales := form.Get("ui_locales")
-	if len(locales) > maxHint || !oauth.CleanText(locales) {
-		return Request{}, invalid("ui_locales has at most 255 characters.")
+	if err := checkForm(form, nil); err != nil {
+		return Request{}, err
 	}
 	uri := form.Get("request_uri")
 	pushed, err := s.pushed.find(ctx, uri, form.Get("client_id"))
@@ -108,6 +102,6 @@ func (s *Service) readPushed(ctx context.Context, form url.Values) (Request, err
 	}
 	r.pushed = uri
 	r.setCarried(url.Values{"client_id": {r.Client.ID}, "request_uri": {uri}},
-		cmp.Or(locales, pushed.Get("ui_locales")))
+		cmp.Or(form.Get("ui_locales"), pushed.Get("ui_locales")))
 	return r, nil
 }

@@ -116,17 +116,33 @@ var (
 
 var errUnknownClient = oauth.NewError(oauth.InvalidClient, "There is no such client.")
 
-// readAll checks what concerns all parameters, and refuses those that are not supported.
-func readAll(r *Request, form url.Values) error {
+// checkForm refuses repeated parameters, and those of some names that are not clean text.
+func checkForm(form url.Values, names []string) error {
 	for name, values := range form {
 		switch {
 		case len(values) > 1 && name == "resource":
 			return oauth.NewError(oauth.InvalidTarget, "resource is repeated: a token is for one resource.")
 		case len(values) > 1:
 			return invalid("A parameter is repeated (RFC 6749 3.1).")
-		case slices.Contains(carried, name) && !oauth.CleanText(values[0]):
+		case slices.Contains(names, name) && !oauth.CleanText(values[0]):
 			return invalid("Parameters must be UTF-8 without control characters.")
 		}
+	}
+	return checkLocales(form)
+}
+
+// checkLocales refuses ui_locales that no page needs.
+func checkLocales(form url.Values) error {
+	if locales := form.Get("ui_locales"); len(locales) > maxHint || !oauth.CleanText(locales) {
+		return invalid("ui_locales has at most 255 characters, without control characters.")
+	}
+	return nil
+}
+
+// readAll checks what concerns all parameters, and refuses those that are not supported.
+func readAll(r *Request, form url.Values) error {
+	if err := checkForm(form, carried); err != nil {
+		return err
 	}
 	switch {
 	case form.Get("request") != "":
@@ -138,8 +154,8 @@ func readAll(r *Request, form url.Values) error {
 		return oauth.NewError(oauth.RegistrationNotSupported, "registration is not supported.")
 	case len(form.Get("state")) > maxState || len(form.Get("nonce")) > maxNonce:
 		return invalid("state has at most 1024 characters, and nonce 255.")
-	case len(form.Get("login_hint")) > maxHint || len(form.Get("ui_locales")) > maxHint:
-		return invalid("login_hint and ui_locales have at most 255 characters each.")
+	case len(form.Get("login_hint")) > maxHint:
+		return invalid("login_hint has at most 255 characters.")
 	case !r.Client.MayUse(oauth.GrantAuthorizationCode):
 		return oauth.NewError(oauth.UnauthorizedClient, "The client is not registered for authorization_code.")
 	}
