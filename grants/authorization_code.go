@@ -43,20 +43,12 @@ func (g authorizationCode) redeem(ctx context.Context, r request) (tokens.Set, e
 	case !code.ProvedBy(r.Parameters.Get("code_verifier")):
 		return tokens.Set{}, errBadVerifier
 	}
-	code.Scope = r.Client.Retained(code.Scope)
-	if r.Target, err = g.approvedTarget(r, code.Scope, code.Resource); err != nil {
-		return tokens.Set{}, err
-	}
-	openings, err := g.openings(r, code.OpenedBy(), oauth.GrantAuthorizationCode, r.Parameters.Get("code"))
+	authorization, openings, err := g.authorization(ctx, r, approved{by: code.By(), scope: code.Scope,
+		resource: code.Resource, openedBy: code.OpenedBy()}, oauth.GrantAuthorizationCode, r.Parameters.Get("code"))
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	authorization, err := g.approvedBy(ctx, r, code.By())
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	authorization.Scope, authorization.Resource, authorization.Nonce = code.Scope, code.Resource, code.Nonce
-	authorization.Claims = identity.ParseRequestedClaims(code.Claims)
+	authorization.Nonce, authorization.Claims = code.Nonce, identity.ParseRequestedClaims(code.Claims)
 	return g.open(context.WithoutCancel(ctx), authorization, code, openings) // a repeated request needs the session
 }
 
@@ -67,7 +59,6 @@ func (g authorizationCode) open(ctx context.Context, a tokens.Authorization, cod
 	if g.now().Sub(expires) > longExpired {
 		return g.secondUse(ctx, a, openings, errCodeExpired)
 	}
-	a.Opening = &openings[0]
 	set, err := g.issuer.Issue(ctx, a)
 	switch {
 	case errors.Is(err, identity.ErrExists):

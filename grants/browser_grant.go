@@ -26,53 +26,55 @@ var (
 // because the session that it opens can be opened once.
 type browserGrant struct{ *Manager }
 
-// approvedBy returns an authorization by the user of a browser session, who is read again.
-func (g browserGrant) approvedBy(ctx context.Context, r request, by identity.BrowserSession) (tokens.Authorization,
+// approved is what a user has approved in a browser.
+type approved struct {
+	by              identity.BrowserSession
+	scope, resource string
+	openedBy        []byte // by which the session is found that the code opens
+}
+
+// authorization returns the authorization of what was approved, and the openings of the session for it: several if the
+// request can be repeated, since it has an Idempotency-Key. They depend on the code.
+func (g browserGrant) authorization(ctx context.Context, r request, a approved, grant, code string) (
+	tokens.Authorization, []tokens.Opening, error) {
+	session := identity.Session{Scope: r.Client.Retained(a.scope)}
+	if a.resource != "" {
+		session.Resources = []string{a.resource}
+	}
+	target, err := g.userTarget(r, session.Scope, session)
+	if err != nil {
+		return tokens.Authorization{}, nil, err
+	}
+	openings := []tokens.Opening{tokens.OpeningBy(a.openedBy)}
+	if r.Key != "" {
+		openings = tokens.FoundBy(a.openedBy, g.issuer.Openings(grant, code, r.Key))
+	}
+	if len(openings) == 0 {
+		return tokens.Authorization{}, nil, tokens.ErrNotSigned
+	}
+	user, unionID, err := g.approver(ctx, r, a.by)
+	return tokens.Authorization{Client: r.Client.Client, User: user, Account: a.by.Account, UnionID: unionID,
+		Target: target, Scope: session.Scope, Resource: a.resource, Method: a.by.Method, AuthTime: a.by.AuthTime,
+		Device: r.Device, Browser: a.by.ID, Opening: &openings[0]}, openings, err
+}
+
+// approver reads the user of a browser session again, and the UnionID of the WeChat account that they have signed in
+// with.
+func (g browserGrant) approver(ctx context.Context, r request, by identity.BrowserSession) (identity.User, string,
 	error) {
 	user, err := g.users.Find(ctx, by.UserID)
-	if isNotFound(err) {
-		return tokens.Authorization{}, errUserChanged
-	}
-	if err != nil {
-		return tokens.Authorization{}, oauth.StoreFailed(err)
-	}
 	user.AuthEpoch = by.Epoch // the sign-in must not be older than a change of the user
-	authorization := tokens.Authorization{Client: r.Client.Client, User: user, Account: by.Account, Target: r.Target,
-		Method: by.Method, AuthTime: by.AuthTime, Device: r.Device, Browser: by.ID}
-	if by.Account == (identity.AccountKey{}) || !r.Client.WechatClaims {
-		return authorization, nil
+	var account identity.Account
+	if err == nil && by.Account != (identity.AccountKey{}) && r.Client.WechatClaims {
+		account, err = g.accounts.Find(ctx, by.Account)
 	}
-	account, err := g.accounts.Find(ctx, by.Account)
-	if isNotFound(err) { // unlinked since
-		return tokens.Authorization{}, errUserChanged
+	switch {
+	case isNotFound(err): // deleted or unlinked since
+		return user, "", errUserChanged
+	case err != nil:
+		return user, "", oauth.StoreFailed(err)
 	}
-	if err != nil {
-		return tokens.Authorization{}, oauth.StoreFailed(err)
-	}
-	authorization.UnionID = account.UnionID
-	return authorization, nil
-}
-
-// approvedTarget returns what the access token for an approved scope and resource is for.
-func (g browserGrant) approvedTarget(r request, scope, resource string) (tokens.Target, error) {
-	session := identity.Session{Scope: scope}
-	if resource != "" {
-		session.Resources = []string{resource}
-	}
-	return g.userTarget(r, scope, session)
-}
-
-// openings returns the openings of a code's session, which is found by a given value: several if the request can be
-// repeated, since it has an Idempotency-Key. The parts are those of the code.
-func (g browserGrant) openings(r request, by []byte, parts ...string) ([]tokens.Opening, error) {
-	if r.Key == "" {
-		return []tokens.Opening{tokens.OpeningBy(by)}, nil
-	}
-	openings := tokens.FoundBy(by, g.issuer.Openings(append(parts, r.Key)...))
-	if len(openings) == 0 {
-		return nil, tokens.ErrNotSigned
-	}
-	return openings, nil
+	return user, account.UnionID, nil
 }
 
 // repeat answers a request whose code has opened a session, with the same refresh token, if its Idempotency-Key proves

@@ -23,24 +23,15 @@ func (g deviceCode) redeem(ctx context.Context, r request) (tokens.Set, error) {
 	if code == "" {
 		return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "device_code is missing.")
 	}
-	approved, err := g.devices.Approved(ctx, r.Client, code)
+	state, err := g.devices.Approved(ctx, r.Client, code)
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	scope := r.Client.Retained(approved.Scope)
-	if r.Target, err = g.approvedTarget(r, scope, approved.Resource); err != nil {
-		return tokens.Set{}, err
-	}
-	openings, err := g.openings(r, authorize.DeviceOpenedBy(code), oauth.GrantDeviceCode, code)
+	authorization, openings, err := g.authorization(ctx, r, approved{by: state.Decision.By(), scope: state.Scope,
+		resource: state.Resource, openedBy: authorize.DeviceOpenedBy(code)}, oauth.GrantDeviceCode, code)
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	authorization, err := g.approvedBy(ctx, r, approved.Decision.By())
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	authorization.Scope, authorization.Resource = scope, approved.Resource
-	authorization.Opening = &openings[0]
 	ctx = context.WithoutCancel(ctx) // a repeated request needs the session
 	set, err := g.issuer.Issue(ctx, authorization)
 	switch {
