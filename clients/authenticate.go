@@ -38,46 +38,45 @@ func (r *Registry) Authenticate(ctx context.Context, request *http.Request) (Cli
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
 		return Client{}, oauth.StoreFailed(err)
 	}
-	known := err == nil && !client.Disabled()
-	cause := r.prove(ctx, client, c, known)
+	cause := r.prove(ctx, client, c)
 	if failure, ok := errors.AsType[*oauth.Error](cause); ok {
 		return Client{}, failure
 	}
-	if !known || cause != nil {
+	if cause != nil {
 		return Client{}, &oauth.Error{
 			Code: oauth.InvalidClient,
 			Description: "Client authentication failed: unknown or disabled client, wrong secret or assertion, or a " +
 				"secret of a public client.",
-			Cause: cmp.Or(cause, unproved(client, c)),
+			Cause: cause,
 		}
 	}
 	return Client{client}, nil
 }
 
-// prove checks what proves that a request is the client's. It returns why it does not, or an oauth.Error if the store
-// fails.
-func (r *Registry) prove(ctx context.Context, client identity.Client, c credentials, known bool) error {
+// prove checks what proves that a request is the client's, who is the zero Client if there is none. It returns why it
+// does not, or an oauth.Error if the store fails.
+func (r *Registry) prove(ctx context.Context, client identity.Client, c credentials) error {
+	known := client.ID != "" && !client.Disabled()
 	if c.assertion != "" {
 		if !known || !client.HasKeys() {
 			return unproved(client, c)
 		}
-		if err := r.checkAssertion(ctx, client, c.assertion); err != nil {
-			if _, ok := errors.AsType[*oauth.Error](err); ok {
-				return err
-			}
-			return fmt.Errorf("the assertion of client %s: %w", client.ID, err)
+		err := r.checkAssertion(ctx, client, c.assertion)
+		if _, ok := errors.AsType[*oauth.Error](err); err == nil || ok {
+			return err
 		}
-		return nil
+		return fmt.Errorf("the assertion of client %s: %w", client.ID, err)
 	}
 	// Both are always compared, so that all clients take the same time.
 	current, old := secretMatches(client.SecretHash, c.secret), secretMatches(client.OldSecretHash, c.secret)
-	if client.Confidential && (current || old && r.now().Before(client.OldSecretUntil)) {
-		return nil
+	proved := !c.hasSecret
+	if client.Confidential {
+		proved = current || old && r.now().Before(client.OldSecretUntil)
 	}
-	if !client.Confidential && !c.hasSecret {
-		return nil
+	if !known || !proved {
+		return unproved(client, c)
 	}
-	return unproved(client, c)
+	return nil
 }
 
 func secretMatches(hash []byte, secret string) bool {
