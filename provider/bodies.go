@@ -63,11 +63,3 @@ func (b *bodyReader) refuse(w http.ResponseWriter, r *http.Request, err error, m
 		b.errs.writeError(w, r, badRequest("The body could not be read."))
 	}
 }
-
-// takeBody returns the body that was read for a handler, once.
-func takeBody(r *http.Request) []byte {
-	if body, ok := r.Body.(*bounds.Body); ok {
-		return body.Take()
-	}
-	return nil
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/provider/bounds"
 )
 
 const formType = "application/x-www-form-urlencoded"
@@ -20,7 +21,7 @@ func readForm(r *http.Request) error {
 	if err := checkContentType(r.Header, formType); err != nil {
 		return err
 	}
-	form, err := url.ParseQuery(string(takeBody(r)))
+	form, err := url.ParseQuery(string(bounds.TakeBody(r)))
 	if err != nil {
 		return badRequest("The body is not a valid form: check percent-encoding and separators.")
 	}

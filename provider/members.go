@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lingpai/lingpai/provider/bounds"
 )
 
 // readMembers reads a JSON object of strings. Each member must have exactly one of the known names, and must not be
@@ -17,7 +19,7 @@ func readMembers(r *http.Request, known []string) (map[string]string, error) {
 	if err := checkContentType(r.Header, jsonType[0]); err != nil {
 		return nil, err
 	}
-	return parseMembers(takeBody(r), known)
+	return parseMembers(bounds.TakeBody(r), known)
 }
 
 var errMembers = badRequest("The body must be one JSON object of strings without repeated members.")

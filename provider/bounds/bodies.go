@@ -114,8 +114,12 @@ func (b *Bodies) reportShed(network netip.Prefix) {
 // Release ends the claim of a body whose request has been answered.
 func (b *Body) Release() { b.bodies.shares.release(&b.claim) }
 
-// Take returns the bytes that have not been read or taken yet.
-func (b *Body) Take() []byte {
+// TakeBody returns the body that was read for a handler, once. It is nil if the request has none.
+func TakeBody(r *http.Request) []byte {
+	b, ok := r.Body.(*Body)
+	if !ok {
+		return nil
+	}
 	taken := b.bytes
 	b.bytes = nil
 	return taken

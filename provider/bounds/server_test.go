@@ -55,7 +55,7 @@ func newBounded(t *testing.T, most int, proxies ...netip.Prefix) *bounded {
 			return
 		}
 		defer body.Release()
-		_, _ = fmt.Fprint(w, len(body.Take()))
+		_, _ = fmt.Fprint(w, len(TakeBody(&http.Request{Body: body})))
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

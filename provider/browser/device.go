@@ -16,20 +16,12 @@ type Device struct{ *Handler }
 
 // Page serves the page and its forms.
 func (h Device) Page(w http.ResponseWriter, r *http.Request) {
-	v := visit{w: w, r: r, browser: h.cookie.read(r)}
-	query := queryOf(r)
-	if r.Method == http.MethodPost {
-		if h.isForeign(r) {
-			h.show(v, http.StatusForbidden, pages.Error{Kind: pages.ForeignForm})
-			return
-		}
-		v.form = postedForm(r)
+	v, query, ok := h.enter(w, r)
+	if !ok {
+		return
 	}
 	entered := query.Has(codeParameter)
 	switch {
-	case query == nil || r.Method == http.MethodPost && v.form == nil:
-		h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.InvalidRequest})
-		return
 	case !entered && v.form == nil:
 		h.show(v, http.StatusOK, pages.Device{Form: h.codeForm(query)})
 		return

@@ -27,12 +27,11 @@ type Config struct {
 // Handler serves the endpoints and pages for browsers. Each method is one endpoint.
 type Handler struct {
 	path      string // of the issuer
-	origin    string // of the issuer
 	authorize *authorize.Service
 	devices   *authorize.Devices
 	pages     *pages.Pages
 	cookie    cookie
-	foreign   *http.CrossOriginProtection
+	own       origin
 	logger    *slog.Logger
 }
 
@@ -42,12 +41,12 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	origin, foreign := issuer.Scheme+"://"+issuer.Host, http.NewCrossOriginProtection()
-	if err := foreign.AddTrustedOrigin(origin); err != nil {
+	own, err := newOrigin(issuer)
+	if err != nil {
 		return nil, err
 	}
-	return &Handler{path: issuer.Path, origin: origin, authorize: c.Authorize, devices: c.Devices, pages: c.Pages,
-		foreign: foreign, cookie: newCookie(c.Issuer, c.Authorize.SessionLife()), logger: c.Logger}, nil
+	return &Handler{path: issuer.Path, authorize: c.Authorize, devices: c.Devices, pages: c.Pages, own: own,
+		cookie: newCookie(c.Issuer, c.Authorize.SessionLife()), logger: c.Logger}, nil
 }
 
 // Paths of the pages, below the issuer's.
@@ -88,25 +87,13 @@ type visit struct {
 // visit reads what a page carries on. It answers the request itself, and returns false, if that is not a valid
 // authorization request, or if the form was not posted by a page of this server in a browser with a cookie.
 func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
-	v := visit{w: w, r: r, browser: h.cookie.read(r)}
-	query := queryOf(r)
-	if query == nil {
-		h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.InvalidRequest})
+	v, query, ok := h.enter(w, r)
+	if !ok {
 		return v, false
 	}
-	if r.Method == http.MethodPost {
-		if h.isForeign(r) {
-			h.show(v, http.StatusForbidden, pages.Error{Kind: pages.ForeignForm})
-			return v, false
-		}
-		if v.form = postedForm(r); v.form == nil {
-			h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.InvalidRequest})
-			return v, false
-		}
-		if !v.browser.Known() {
-			h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.CookiesBlocked})
-			return v, false
-		}
+	if v.form != nil && !v.browser.Known() {
+		h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.CookiesBlocked})
+		return v, false
 	}
 	to := query.Get(toParameter)
 	v.seen, v.another = query.Get(seenParameter), query.Has(anotherParameter)
@@ -130,14 +117,22 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 	return v, true
 }
 
-// isForeign reports whether a form may have been posted by another site's page. CrossOriginProtection takes a request
-// without Sec-Fetch-Site and Origin for that of a program. No program posts forms here, but browsers that are older
-// than both headers do; these tell the page in Referer, unless the page of another site has forbidden it.
-func (h *Handler) isForeign(r *http.Request) bool {
-	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
-		return !strings.HasPrefix(r.Referer(), h.origin+"/")
+// enter reads the query of a page, and the form if one is posted. It answers the request itself, and returns false, if
+// one is malformed, or if the form may have been posted by another site's page.
+func (h *Handler) enter(w http.ResponseWriter, r *http.Request) (visit, url.Values, bool) {
+	v, query := visit{w: w, r: r, browser: h.cookie.read(r)}, queryOf(r)
+	if r.Method == http.MethodPost {
+		if h.own.isForeign(r) {
+			h.show(v, http.StatusForbidden, pages.Error{Kind: pages.ForeignForm})
+			return v, nil, false
+		}
+		v.form = postedForm(r)
 	}
-	return h.foreign.Check(r) != nil
+	if query == nil || r.Method == http.MethodPost && v.form == nil {
+		h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.InvalidRequest})
+		return v, nil, false
+	}
+	return v, query, true
 }
 
 // queryOf returns the query of a request, or nil if it is malformed: no parameter may be lost, such as a state.
@@ -164,12 +159,11 @@ func (h *Handler) parameters(v visit) (url.Values, bool) {
 
 // postedForm returns the form in a request's body, or nil if it is not one.
 func postedForm(r *http.Request) url.Values {
-	body, ok := r.Body.(*bounds.Body)
 	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if !ok || !strings.EqualFold(strings.TrimSpace(mediaType), "application/x-www-form-urlencoded") {
+	if !strings.EqualFold(strings.TrimSpace(mediaType), "application/x-www-form-urlencoded") {
 		return nil
 	}
-	form, err := url.ParseQuery(string(body.Take()))
+	form, err := url.ParseQuery(string(bounds.TakeBody(r)))
 	if err != nil {
 		return nil
 	}

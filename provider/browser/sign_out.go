@@ -51,14 +51,8 @@ func (h *Handler) signOutURL(logout authorize.Logout) string {
 
 // SignOut is the page that asks whether to sign out all users of this browser.
 func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
-	v := visit{w: w, r: r, browser: h.cookie.read(r)}
-	if r.Method == http.MethodPost && h.isForeign(r) {
-		h.show(v, http.StatusForbidden, pages.Error{Kind: pages.ForeignForm})
-		return
-	}
-	query := queryOf(r)
-	if query == nil {
-		h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.InvalidRequest})
+	v, query, ok := h.enter(w, r)
+	if !ok {
 		return
 	}
 	if query.Has(toParameter) && query.Get(toParameter) != toEndSession {
@@ -71,7 +65,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 		h.refuse(v, err)
 		return
 	}
-	if r.Method == http.MethodPost {
+	if v.form != nil {
 		if err := h.authorize.SignOut(r.Context(), v.browser); err != nil {
 			h.refuse(v, err)
 			return
