@@ -47,13 +47,13 @@ func TestEachLineThatDevPrintsWorksWhenPasted(t *testing.T) {
 }
 
 func TestDevShowsTheTokenThatItFetchedAndSaysThatItIsForDevelopment(t *testing.T) {
-	p := newOperator(t).start("dev", "--addr", "127.0.0.1:0", "--data", "data")
+	p := newOperator(t).start("dev", "--addr", "localhost:0", "--data", "data")
 	var printed strings.Builder
 	for !strings.Contains(printed.String(), "Stop with Ctrl-C") {
 		printed.WriteString(p.line())
 	}
 	for _, text := range []string{"DEVELOPMENT", `"typ": "at+jwt"`, `"alg": "RS256"`,
-		`"client_id": "dev-mini-program"`, `"https://api.example.com"`} {
+		`"client_id": "dev-mini-program"`, `"https://api.example.com"`, `"iss": "http://localhost:`} {
 		require.Contains(t, printed.String(), text)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -29,17 +28,17 @@ type world struct {
 	answers requests // to the clients
 }
 
-// newWorld starts a server and the site of the clients until the test ends. The server is at 127.0.0.1 and the clients
-// are at localhost, which is another site for browsers.
+// newWorld starts a server and the site of the clients until the test ends. The server is at localhost and the clients
+// are at 127.0.0.1, which is another site for browsers.
 func newWorld(t *testing.T, browser context.Context) *world {
 	t.Helper()
-	w := &world{Dev: harness.StartDev(t), browser: browser, secrets: map[string]string{}, answers: make(requests, 200)}
+	w := &world{Dev: harness.StartDevAt(t, "localhost"), browser: browser, secrets: map[string]string{}, answers: make(requests, 200)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/callback", w.answers.keep)
 	mux.HandleFunc("/bye", w.answers.keep)
 	site := httptest.NewServer(mux)
 	t.Cleanup(site.Close)
-	w.client = strings.Replace(site.URL, "127.0.0.1", "localhost", 1)
+	w.client = site.URL
 	for id, flags := range map[string][]string{"shop": {"--first-party"}, "partner": nil} {
 		w.secrets[id] = w.CreateClient(id, append(flags, "--redirect-uri", w.client+"/callback",
 			"--post-logout-redirect-uri", w.client+"/bye")...)

@@ -30,11 +30,14 @@ type Dev struct {
 }
 
 // StartDev starts "lingpai dev" until the test ends, with additional environment variables and without the settings
-// of Lingpai in the environment of the test.
-func StartDev(t *testing.T, env ...string) *Dev {
+// of Lingpai in the environment of the test. Its issuer is at 127.0.0.1.
+func StartDev(t *testing.T, env ...string) *Dev { return StartDevAt(t, "127.0.0.1", env...) }
+
+// StartDevAt is StartDev for an issuer at a loopback host.
+func StartDevAt(t *testing.T, host string, env ...string) *Dev {
 	t.Helper()
 	d := &Dev{t: t, Program: Program(t), Data: filepath.Join(t.TempDir(), "data")}
-	command := exec.Command(d.Program, e2e.DevArguments("127.0.0.1:0", d.Data)...)
+	command := exec.Command(d.Program, e2e.DevArguments(host+":0", d.Data)...)
 	command.Env = e2e.Environment(env...)
 	log := filepath.Join(t.TempDir(), "log")
 	var err error

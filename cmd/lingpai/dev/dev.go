@@ -152,14 +152,17 @@ func LoadOptions(addr, data string) settings.LoadOptions {
 	}
 }
 
-// listenAt listens for requests to the provider, and completes its issuer with the port.
+// listenAt listens for requests to the provider, and completes its issuer with the host that was asked for and the port.
+// Passkeys, for instance, need the name localhost.
 func (o Options) listenAt(c *settings.Settings) (net.Listener, error) {
 	listener, err := listen(c.Addr, o.Fixed)
 	if err != nil {
 		return nil, err
 	}
 	warnOfOtherPort(o.Stderr, c.Addr, listener.Addr().String())
-	c.Issuer = cmp.Or(c.Issuer, "http://"+listener.Addr().String())
+	host, _, _ := net.SplitHostPort(c.Addr)
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	c.Issuer = cmp.Or(c.Issuer, "http://"+net.JoinHostPort(host, port))
 	return listener, nil
 }
 
