@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
-
 	"slices"
 	"strconv"
 	"strings"
