@@ -32,7 +32,8 @@ type world struct {
 // are at 127.0.0.1, which is another site for browsers.
 func newWorld(t *testing.T, browser context.Context) *world {
 	t.Helper()
-	w := &world{Dev: harness.StartDevAt(t, "localhost"), browser: browser, secrets: map[string]string{}, answers: make(requests, 200)}
+	w := &world{Dev: harness.StartDevAt(t, "localhost"), browser: browser, secrets: map[string]string{},
+		answers: make(requests, 200)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/callback", w.answers.keep)
 	mux.HandleFunc("/bye", w.answers.keep)

@@ -152,8 +152,8 @@ func LoadOptions(addr, data string) settings.LoadOptions {
 	}
 }
 
-// listenAt listens for requests to the provider, and completes its issuer with the host that was asked for and the port.
-// Passkeys, for instance, need the name localhost.
+// listenAt listens for requests to the provider, and completes its issuer with the port, and with the host that was
+// asked for: passkeys, for instance, need the name localhost.
 func (o Options) listenAt(c *settings.Settings) (net.Listener, error) {
 	listener, err := listen(c.Addr, o.Fixed)
 	if err != nil {
