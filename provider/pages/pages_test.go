@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +28,29 @@ func everyPage(t *testing.T, test func(t *testing.T, sample pagestest.Sample, re
 				t.Parallel()
 				test(t, sample, render(p, lang, sample.Page))
 			})
+		}
+	}
+}
+
+// TestSamplesAreOfAllPages: whatever is required of the samples holds for each template and each kind of error.
+func TestSamplesAreOfAllPages(t *testing.T) {
+	t.Parallel()
+	sampled := map[string]bool{"layout": true}
+	for _, sample := range pagestest.Samples("Example Shop", "wang.fang") {
+		sampled[sample.Page.Template()] = true
+		if page, isError := sample.Page.(pages.Error); isError {
+			sampled[string(page.Kind)] = true
+		}
+	}
+	templates, err := filepath.Glob("templates/*.html")
+	require.NoError(t, err)
+	for _, file := range templates {
+		require.True(t, sampled[strings.TrimSuffix(filepath.Base(file), ".html")], file)
+	}
+	_, keys := catalog(t, "en")
+	for _, key := range keys {
+		if kind := regexp.MustCompile(`^error\.(\w+)\.title$`).FindStringSubmatch(key); kind != nil {
+			require.True(t, sampled[kind[1]], key)
 		}
 	}
 }

@@ -32,12 +32,12 @@ func Samples(client, user string) []Sample {
 	code := pages.Device{Form: form}
 	wrongCode, waitingCode := code, code
 	wrongCode.UserCode, wrongCode.Problem = "BCDF-GHJK", pages.WrongUserCode
-	waitingCode.UserCode, waitingCode.Problem, waitingCode.Wait = client, pages.TooManyAttempts, 4*time.Minute
+	waitingCode.UserCode, waitingCode.Problem, waitingCode.Wait = "BCDF-GHJK", pages.TooManyAttempts, 4*time.Minute
 	device := pages.ApproveDevice{Form: form, Client: client, User: user, OtherAccount: "/sign-in?to=device",
 		UserCode: "BCDF-GHJK", Scopes: []string{"openid", "profile"}, Address: "203.0.113.9",
 		Device: "lingpai/1.0 (linux)", Near: true}
 	far := device
-	far.Near, far.Resources, far.Device = false, []string{"https://api.example.com"}, client
+	far.Near, far.Resources, far.Device = false, []string{"https://api.example.com"}, "ExampleTV/2.1"
 	samples := []Sample{
 		{"sign-in", signIn}, {"sign-in-wrong", wrong}, {"sign-in-missing", missing}, {"sign-in-waiting", waiting},
 		{"sign-in-fixed", fixed},
@@ -62,7 +62,7 @@ func Samples(client, user string) []Sample {
 		case pages.Refused:
 			page.Client, page.Destination, page.Return = client, "shop.example.com", "https://shop.example.com/callback"
 		case pages.InvalidRequest:
-			page.Detail = "The parameter code_challenge is missing. " + client
+			page.Detail = "The parameter code_challenge is missing."
 		case pages.TooManyRequests:
 			page.Wait = time.Minute
 		}
