@@ -56,7 +56,7 @@ func TestSamplesAreOfAllPages(t *testing.T) {
 }
 
 // void are the elements without an end tag.
-var void = []string{"meta", "link", "img", "input"}
+var void = []string{"meta", "link", "img", "input", "br"}
 
 // TestPagesAreWellFormed: every element is closed, every id is there once, every field has a label, and every page
 // has one heading and a language.
