@@ -49,7 +49,8 @@ func TestCatalogsAreEqual(t *testing.T) {
 	}
 }
 
-// TestChineseIsChinese: its texts are in Chinese, with Chinese punctuation.
+// TestChineseIsChinese: its texts are in Chinese, with Chinese punctuation. A name that anybody may have chosen is in
+// quotation marks: it is often Chinese itself, and Chinese has no spaces between words.
 func TestChineseIsChinese(t *testing.T) {
 	t.Parallel()
 	words, _ := catalog(t, "zh-CN")
@@ -58,6 +59,7 @@ func TestChineseIsChinese(t *testing.T) {
 			return unicode.Is(unicode.Han, r)
 		}), key)
 		require.NotRegexp(t, `[,;:?!]|\p{Han}\.`, text, key)
+		require.NotRegexp(t, `[^“]\{(client|device)\}|\{(client|device)\}[^”]`, "^"+text+"$", key)
 	}
 }
 
