@@ -15,7 +15,7 @@ import (
 func testDevelopment(t *testing.T, browser context.Context) {
 	axe := axeCore(t)
 	d := harness.StartDev(t)
-	for _, look := range []look{phoneChinese, phoneDark, deskLight, deskChinese, deskDark} {
+	for _, look := range []look{phoneChinese, phoneDark, deskLight, deskChinese, deskDarkChinese} {
 		ctx := harness.Tab(t, browser)
 		step := func(name, wait string, actions ...chromedp.Action[chromedp.Void]) {
 			t.Helper()
@@ -24,7 +24,7 @@ func testDevelopment(t *testing.T, browser context.Context) {
 			for _, action := range steps {
 				require.NoError(t, chromedp.Do(ctx, action), at)
 			}
-			picture(t, ctx, at+".png")
+			picture(t, ctx, look, name)
 			requireUsable(t, ctx, axe, look, at)
 		}
 		require.NoError(t, chromedp.Do(ctx, as(look)))

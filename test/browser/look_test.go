@@ -3,7 +3,6 @@ package browser_test
 import (
 	"context"
 	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -19,34 +18,29 @@ var (
 	shots  = flag.String("shots", "", "a folder to write pictures of all pages to")
 )
 
-// inDocs are the pictures of docs/pages, in English and in Chinese.
-var inDocs = map[string]bool{
-	"sign-in-phone-light.png": true, "choose-account-phone-light.png": true, "consent-phone-light.png": true,
-	"sign-in-phone-light.zh-CN.png": true, "choose-account-phone-light.zh-CN.png": true,
-	"consent-phone-light.zh-CN.png": true,
-	"dev-front-desktop-light.png":   true, "demo-called-desktop-light.png": true,
-	"device-phone-light.png": true, "device-approve-phone-light.png": true, "device-approved-phone-light.png": true,
-	"device-phone-light.zh-CN.png": true, "device-approve-phone-light.zh-CN.png": true,
-	"device-approved-phone-light.zh-CN.png": true,
-	"dev-front-desktop-light.zh-CN.png":     true, "demo-called-desktop-light.zh-CN.png": true,
-}
-
-// maxPicture is the size limit of a picture in docs/pages in bytes.
-const maxPicture = 80 << 10
+// looks are those that every run has; otherLooks are only for pictures.
+var (
+	looks      = []look{phoneLight, phoneChinese, phoneDark, deskLight, deskDarkChinese}
+	otherLooks = []look{phoneDarkChinese, deskChinese, deskDark}
+)
 
 // testAccessible looks at all pages, light and dark and in both languages. axe-core finds no serious violation of WCAG
 // 2.1 AA on a phone, nothing is wider than the screen there or on a desktop, and the console stays empty.
 func testAccessible(t *testing.T, browser context.Context) {
 	axe := axeCore(t)
 	site := newSite(t)
-	for _, look := range []look{phoneLight, phoneChinese, phoneDark, deskLight, deskDark} {
+	wanted := looks
+	if *update || *shots != "" {
+		wanted = append(wanted, otherLooks...)
+	}
+	for _, look := range wanted {
 		ctx := harness.Tab(t, browser)
 		require.NoError(t, chromedp.Do(ctx, as(look)))
 		for _, sample := range pagestest.Samples("", "") {
 			at := sample.Name + "-" + look.name
 			still := site.URL + "/still/" + look.language + "/" + sample.Name
 			require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(still)), at)
-			picture(t, ctx, at+".png")
+			picture(t, ctx, look, sample.Name)
 			requireUsable(t, ctx, axe, look, at)
 		}
 	}
@@ -79,24 +73,3 @@ func requireUsable(t *testing.T, ctx context.Context, axe string, look look, at 
 const violations = `;axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']}).then(result => result.violations
 	.filter(v => v.impact === 'serious' || v.impact === 'critical')
 	.map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary)))`
-
-// picture writes a picture of a page where a flag wants one. It requires that those of docs/pages are there, and small.
-func picture(t *testing.T, ctx context.Context, name string) {
-	t.Helper()
-	docs := harness.Path("docs/pages/" + name)
-	if *shots != "" || *update && inDocs[name] {
-		taken, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-		require.NoError(t, err, name)
-		if *shots != "" {
-			require.NoError(t, os.WriteFile(filepath.Join(*shots, name), taken, 0o600))
-		}
-		if *update && inDocs[name] {
-			require.NoError(t, os.WriteFile(docs, taken, 0o600))
-		}
-	}
-	if inDocs[name] {
-		info, err := os.Stat(docs)
-		require.NoError(t, err, "write it: go test ./test/browser -update")
-		require.LessOrEqual(t, info.Size(), int64(maxPicture), name)
-	}
-}

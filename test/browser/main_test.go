@@ -130,12 +130,14 @@ type look struct {
 }
 
 var (
-	phoneLight   = look{"phone-light", 360, 740, false, "en"}
-	phoneChinese = look{"phone-light.zh-CN", 360, 740, false, "zh-CN"}
-	phoneDark    = look{"phone-dark", 360, 740, true, "en"}
-	deskLight    = look{"desktop-light", 1280, 800, false, "en"}
-	deskChinese  = look{"desktop-light.zh-CN", 1280, 800, false, "zh-CN"}
-	deskDark     = look{"desktop-dark", 1280, 800, true, "zh-CN"}
+	phoneLight       = look{"phone-light", 360, 740, false, "en"}
+	phoneChinese     = look{"phone-light.zh-CN", 360, 740, false, "zh-CN"}
+	phoneDark        = look{"phone-dark", 360, 740, true, "en"}
+	phoneDarkChinese = look{"phone-dark.zh-CN", 360, 740, true, "zh-CN"}
+	deskLight        = look{"desktop-light", 1280, 800, false, "en"}
+	deskChinese      = look{"desktop-light.zh-CN", 1280, 800, false, "zh-CN"}
+	deskDark         = look{"desktop-dark", 1280, 800, true, "en"}
+	deskDarkChinese  = look{"desktop-dark.zh-CN", 1280, 800, true, "zh-CN"}
 )
 
 // as makes a tab look at pages in a way.
