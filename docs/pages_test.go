@@ -20,7 +20,7 @@ var heading = regexp.MustCompile(`(?m)^(#+) (.*)$`)
 func pages(t *testing.T) (english []string) {
 	t.Helper()
 	for _, pattern := range []string{"[CU]*.zh-CN.md", "docs/*.zh-CN.md", "docs/migrate/*.zh-CN.md",
-		"deploy/*.zh-CN.md", "sdk/*/*.zh-CN.md"} {
+		"docs/pages/*.zh-CN.md", "deploy/*.zh-CN.md", "sdk/*/*.zh-CN.md"} {
 		found, err := filepath.Glob(harness.Path(pattern))
 		require.NoError(t, err)
 		for _, page := range found {
