@@ -104,22 +104,33 @@ func (r *Requests) Decide(ctx context.Context, handle string, decision Decision)
 	if err != nil {
 		return err
 	}
-	value := encode(decision)
-	first, err := r.store.PutIfAbsent(ctx, r.decisionKey(handle, request), value, r.left(request))
-	if err != nil {
-		return err
-	}
-	if !first {
-		made, err := r.store.Get(ctx, r.decisionKey(handle, request))
-		if err != nil {
+	made, value := encode(request.Decision), encode(decision)
+	if request.Decision.Status == Pending {
+		key := r.decisionKey(handle, request)
+		if _, err := r.store.PutIfAbsent(ctx, key, value, r.left(request)); err != nil {
 			return err
 		}
-		if !bytes.Equal(made, value) {
-			return ErrDecided
+		if made, err = r.settle(ctx, handle, request); err != nil {
+			return err
 		}
 	}
-	request.Decision = decision
-	return r.put(ctx, handle, request)
+	if !bytes.Equal(made, value) {
+		return ErrDecided
+	}
+	return nil
+}
+
+// settle gives a pending request the decision that was made about it, and returns that. It may have been made by
+// somebody who did not get further.
+func (r *Requests) settle(ctx context.Context, handle string, request stored) ([]byte, error) {
+	made, err := r.store.Get(ctx, r.decisionKey(handle, request))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(made, &request.Decision); err != nil {
+		return nil, err
+	}
+	return made, r.put(ctx, handle, request)
 }
 
 // decisionKey returns the key of the decision about a request, and not about an earlier one with the same handle.
@@ -158,17 +169,7 @@ func (r *Requests) slow(ctx context.Context, handle string, request stored) erro
 	if err := r.put(ctx, handle, request); err != nil {
 		return err
 	}
-	made, err := r.store.Get(ctx, r.decisionKey(handle, request))
-	switch {
-	case errors.Is(err, identity.ErrNotFound):
-		return ErrTooFast
-	case err != nil:
-		return err
-	}
-	if err := json.Unmarshal(made, &request.Decision); err != nil {
-		return err
-	}
-	if err := r.put(ctx, handle, request); err != nil {
+	if _, err := r.settle(ctx, handle, request); err != nil && !errors.Is(err, identity.ErrNotFound) {
 		return err
 	}
 	return ErrTooFast

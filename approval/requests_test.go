@@ -115,7 +115,15 @@ func TestParallelDecisions(t *testing.T) {
 type hooked struct {
 	identity.Volatile
 	before atomic.Pointer[func()]
-	fail   atomic.Bool // the next Put
+	fail   atomic.Bool      // the next Put
+	absent func(key string) // is called before PutIfAbsent, unless it is nil
+}
+
+func (h *hooked) PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
+	if h.absent != nil {
+		h.absent(key)
+	}
+	return h.Volatile.PutIfAbsent(ctx, key, value, ttl)
 }
 
 func (h *hooked) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
@@ -145,18 +153,25 @@ func TestADecisionDuringAFastPoll(t *testing.T) {
 	require.Equal(t, approval.Approved, state.Decision.Status)
 }
 
-// TestADecisionThatFailedHalfway is completed by its repetition.
+// TestADecisionThatFailedHalfway is completed by its repetition, and by any other decision, which comes too late.
 func TestADecisionThatFailedHalfway(t *testing.T) {
 	t.Parallel()
-	store := &hooked{Volatile: memory.New(memory.Options{})}
-	requests := approval.New("device", store, time.Now)
-	open(t, requests, "h", secret, request)
-	store.fail.Store(true)
-	require.Error(t, requests.Decide(t.Context(), "h", approval.Approve(alice)))
-	require.NoError(t, requests.Decide(t.Context(), "h", approval.Approve(alice)))
-	state, err := requests.Find(t.Context(), "h")
-	require.NoError(t, err)
-	require.Equal(t, approval.Approved, state.Decision.Status)
+	for _, second := range []struct {
+		decision approval.Decision
+		err      error
+	}{{approval.Approve(alice), nil}, {approval.Deny(alice), approval.ErrDecided},
+		{approval.Approve(bob), approval.ErrDecided}} {
+		store := &hooked{Volatile: memory.New(memory.Options{})}
+		requests := approval.New("device", store, time.Now)
+		open(t, requests, "h", secret, request)
+		store.fail.Store(true)
+		require.Error(t, requests.Decide(t.Context(), "h", approval.Approve(alice)))
+		require.ErrorIs(t, requests.Decide(t.Context(), "h", second.decision), second.err)
+		state, err := requests.Find(t.Context(), "h")
+		require.NoError(t, err)
+		require.Equal(t, approval.Approved, state.Decision.Status)
+		require.Equal(t, alice.BrowserSession, state.Decision.By())
+	}
 }
 
 // TestAHandleIsUsedAgain: a decision about an earlier request with the handle is none about this one.
@@ -253,4 +268,21 @@ func TestACrowdWaitsLonger(t *testing.T) {
 	require.Equal(t, approval.Interval, opened())
 	clock.Move(2 * approval.Lifetime)
 	require.Equal(t, approval.Interval, opened())
+}
+
+// TestADecisionIsFinal, also if the store forgets only when it was made.
+func TestADecisionIsFinal(t *testing.T) {
+	t.Parallel()
+	var decisionKey string
+	store := &hooked{Volatile: memory.New(memory.Options{}), absent: func(key string) { decisionKey = key }}
+	requests := approval.New("device", store, time.Now)
+	open(t, requests, "h", secret, request)
+	require.NoError(t, requests.Decide(t.Context(), "h", approval.Approve(alice)))
+	_, err := store.Take(t.Context(), decisionKey)
+	require.NoError(t, err)
+	require.ErrorIs(t, requests.Decide(t.Context(), "h", approval.Deny(bob)), approval.ErrDecided)
+	require.NoError(t, requests.Decide(t.Context(), "h", approval.Approve(alice)))
+	state, err := requests.Find(t.Context(), "h")
+	require.NoError(t, err)
+	require.Equal(t, alice.BrowserSession, state.Decision.By())
 }
