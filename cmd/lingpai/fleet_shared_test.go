@@ -102,6 +102,7 @@ func TestRedisGone(t *testing.T) {
 	f.okWith("a good password", "users", "create", "bob")
 	password := []string{"client_id", "back-office", "grant_type", "password", "username", "bob",
 		"password", "a good password"}
+	signed := f.signer(t)
 	refresh, err := f.ask("", "grant_type", "wechat_code", "code", f.code("alice"))
 	require.NoError(t, err)
 	for name, fault := range map[string]struct {
@@ -114,8 +115,10 @@ func TestRedisGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fault.begin()
 			for _, r := range f.replicas {
-				refused := f.token(t, r, password...)
-				require.True(t, refused.unavailable(), "%d %s", refused.status, refused.members.Error)
+				for _, counted := range [][]string{password, signed()} {
+					refused := f.token(t, r, counted...)
+					require.True(t, refused.unavailable(), "%d %s", refused.status, refused.members.Error)
+				}
 				require.Equal(t, http.StatusOK, f.token(t, r, "grant_type", "wechat_code", "code",
 					f.code("carol")).status)
 				refreshed := f.token(t, r, "grant_type", "refresh_token", "refresh_token", refresh)
