@@ -80,11 +80,7 @@ func (f *faults) make(t *testing.T, v *visit, turn int, happening func(step int)
 		turn++
 		require.NoError(t, fault.happen(f, replica))
 		asked := step.ask(v)
-		answer, err := f.send(v, replica, asked, fault.during)
-		if fault.during && err != nil { // browsers, users and clients try again
-			f.lost++
-			answer, err = v.send(other, asked)
-		}
+		answer, err := f.deliver(v, replica, other, asked, fault.during)
 		require.NoError(t, err)
 		if step.name == counted && f.gone {
 			require.Equal(t, http.StatusServiceUnavailable, answer.status)
@@ -95,6 +91,17 @@ func (f *faults) make(t *testing.T, v *visit, turn int, happening func(step int)
 		}
 		step.take(v, answer)
 	}
+}
+
+// deliver sends a request to a replica. If that one is killed meanwhile, browsers, users and clients try again at the
+// other.
+func (f *faults) deliver(v *visit, r, other *replica, q question, kill bool) (shown, error) {
+	answer, err := f.send(v, r, q, kill)
+	if kill && err != nil {
+		f.lost++
+		return v.send(other, q)
+	}
+	return answer, err
 }
 
 // send sends a request to a replica. If it is to be killed, that happens at some time during the request.
@@ -169,11 +176,17 @@ func TestFaultsWhileABrowserSignsIn(t *testing.T) {
 // TestFaultsWhileABrowserSignsInWithSQLite: there is one process, which also keeps in memory what Redis has elsewhere.
 func TestFaultsWhileABrowserSignsInWithSQLite(t *testing.T) {
 	t.Parallel()
+	f := &faults{fleet: onlyReplica(t)}
+	path := filepath.Join(f.folder, "lingpai.db") + "?_pragma=busy_timeout(60000)" // the server writes, too
+	f.visits(t, "sqlite", path, noFault, restarted, killedMeanwhile)
+}
+
+// onlyReplica returns a fleet of one process with SQLite.
+func onlyReplica(t *testing.T) *fleet {
+	t.Helper()
 	o := migrated(t, withoutPasswordLimit...)
 	only := &replica{o: o, addr: freeAddr(t)}
 	require.NoError(t, only.start())
 	t.Cleanup(only.kill)
-	f := &faults{fleet: &fleet{operator: o, replicas: [2]*replica{only, only}}}
-	path := filepath.Join(o.folder, "lingpai.db") + "?_pragma=busy_timeout(60000)" // the server writes, too
-	f.visits(t, "sqlite", path, noFault, restarted, killedMeanwhile)
+	return &fleet{operator: o, replicas: [2]*replica{only, only}}
 }

@@ -37,6 +37,9 @@ type visit struct {
 	other      grantedTokens // of the site
 	refreshKey string
 	told       []string // sessions that the clients must be told about
+	signedIn   bool     // the password was right
+	link       string   // to what waits for the user: a pushed request, or a device's
+	deviceCode string
 }
 
 type grantedTokens struct {
@@ -83,6 +86,7 @@ func (v *visit) send(r *replica, q question) (shown, error) {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		request.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
+	request.Header.Set("Accept-Language", "en")
 	for name, values := range q.header {
 		request.Header[name] = values
 	}
@@ -109,9 +113,7 @@ const counted = "the password"
 var visitSteps = []visitStep{
 	{"the link", authorizing("partner", ""), redirectedTo("/sign-in?")},
 	{"the page to sign in", following, (*visit).takeForm},
-	{counted, func(v *visit) question {
-		return question{path: v.form, form: url.Values{"username": {v.user}, "password": {goodPassword}}}
-	}, sentOnTo("/authorize?")},
+	{counted, entering, sentOnTo("/authorize?")},
 	{"the request again", following, redirectedTo("/consent?")},
 	{"the page to consent", following, (*visit).takeForm},
 	{"the consent", func(v *visit) question {
@@ -145,17 +147,27 @@ var visitSteps = []visitStep{
 }
 
 func authorizing(client, prompt string) func(*visit) question {
-	sum := sha256.Sum256([]byte(codeVerifier))
-	query := url.Values{"client_id": {client}, "redirect_uri": {callback}, "response_type": {"code"},
-		"scope": {"openid"}, "state": {"the state"}, "code_challenge_method": {"S256"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}}
+	query := requesting(client)
 	if prompt != "" {
 		query.Set("prompt", prompt)
 	}
 	return func(*visit) question { return question{path: "/authorize?" + query.Encode()} }
 }
 
+// requesting returns the parameters of an authorization request.
+func requesting(client string) url.Values {
+	sum := sha256.Sum256([]byte(codeVerifier))
+	return url.Values{"client_id": {client}, "redirect_uri": {callback}, "response_type": {"code"},
+		"scope": {"openid"}, "state": {"the state"}, "code_challenge_method": {"S256"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}}
+}
+
 func following(v *visit) question { return question{path: v.next} }
+
+// entering enters the password.
+func entering(v *visit) question {
+	return question{path: v.form, form: url.Values{"username": {v.user}, "password": {goodPassword}}}
+}
 
 // redeeming uses the code, with a key for each who does.
 func redeeming(client, who string) func(*visit) question {
@@ -206,7 +218,7 @@ func (v *visit) found(what *regexp.Regexp, a shown) string {
 
 func (v *visit) takeForm(a shown) {
 	v.form = v.found(pageForm, a)
-	if strings.HasPrefix(v.form, "/consent") {
+	if !strings.HasPrefix(v.form, "/sign-in") {
 		v.consent = v.found(pageSession, a)
 	}
 }
@@ -232,14 +244,22 @@ func (v *visit) granted(a shown) (tokens grantedTokens) {
 func (v *visit) takeTokens(a shown) grantedTokens {
 	v.t.Helper()
 	tokens := v.granted(a)
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(tokens.ID, ".")[1])
-	require.NoError(v.t, err)
-	var claims struct {
-		SID string `json:"sid"`
-	}
-	require.NoError(v.t, json.Unmarshal(payload, &claims))
-	v.told = append(v.told, claims.SID)
+	v.told = append(v.told, claimsOf(v.t, tokens).SID)
 	return tokens
+}
+
+// idClaims are claims of an ID token.
+type idClaims struct {
+	Subject string `json:"sub"`
+	SID     string `json:"sid"`
+}
+
+func claimsOf(t *testing.T, tokens grantedTokens) (claims idClaims) {
+	t.Helper()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(tokens.ID, ".")[1])
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(payload, &claims))
+	return claims
 }
 
 func refusedWith(code string) func(*visit, shown) {
