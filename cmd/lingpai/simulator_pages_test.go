@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,4 +27,18 @@ func TestPagesDoNotReachTheSimulator(t *testing.T) {
 			require.Equal(t, http.StatusForbidden, response.StatusCode, name)
 		}
 	}
+}
+
+// TestItsOwnPagesReachTheSimulator: they post their forms, as a browser sends them.
+func TestItsOwnPagesReachTheSimulator(t *testing.T) {
+	simulator := newOperator(t).simulates()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, simulator+"/connect/phone",
+		strings.NewReader("user=alice"))
+	require.NoError(t, err)
+	request.Header.Set("Origin", simulator)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultTransport.RoundTrip(request)
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 }

@@ -26,6 +26,8 @@ type App struct {
 	Kind         string `json:"kind,omitempty"`          // one of the kinds; empty or "mini-program": a mini-program
 	Secret       string `json:"secret"`                  // begins with SecretPrefix
 	OpenPlatform string `json:"open_platform,omitempty"` // the account it is bound to; empty: none, and so no unionid
+	CallbackHost string `json:"callback_host,omitempty"` // to which its pages redirect, without a port; empty: none
+	Unverified   bool   `json:"unverified,omitempty"`    // an official account that may not know who its visitors are
 }
 
 type app struct {

@@ -38,11 +38,25 @@ func (s *Simulator) routes() map[string]endpoint {
 	}
 }
 
+// pages returns the pages for browsers. The page at /connect/phone is the simulator's own.
+func (s *Simulator) pages() *http.ServeMux {
+	pages, mux := connectPages{s.platform, s.oauthLogins}, http.NewServeMux()
+	mux.HandleFunc("/connect/qrconnect", pages.website)
+	mux.HandleFunc("/connect/oauth2/authorize", pages.officialAccount)
+	mux.HandleFunc("/connect/phone", pages.phone)
+	return mux
+}
+
 // ServeHTTP answers like WeChat, or with the faults that were requested. Paths under /_sim/
-// are the simulator's own.
+// are the simulator's own, and those under /connect/ are pages of open.weixin.qq.com.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/_sim/") {
 		s.admin.ServeHTTP(w, r)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/connect/") {
+		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+		s.connect.ServeHTTP(w, r)
 		return
 	}
 	serve, known := s.endpoints[r.URL.Path]

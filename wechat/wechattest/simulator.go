@@ -45,6 +45,7 @@ type Simulator struct {
 	*requestLog
 	endpoints map[string]endpoint
 	admin     *http.ServeMux
+	connect   *http.ServeMux
 }
 
 // A platform is the state that all parts share: apps, users, the time, and the form of
@@ -99,7 +100,7 @@ func New(options Options) *Simulator {
 			asked: newLimitedMap[string, int](maxCounters)},
 	}
 	simulator.endpoints = simulator.routes()
-	simulator.admin = control{simulator}.handler()
+	simulator.admin, simulator.connect = control{simulator}.handler(), simulator.pages()
 	return simulator
 }
 

@@ -60,15 +60,16 @@ func (s Simulators) Serve(ctx context.Context, w io.Writer, listener net.Listene
 	return server.ServeUntilDone(ctx, provider.NewHTTPServer(onlyThisMachine(mux), logger), listener)
 }
 
-// onlyThisMachine rejects requests of web pages in a browser on this machine, which could create codes or make the
-// simulator fail.
+// onlyThisMachine rejects requests of other web pages in a browser on this machine, which could create codes or make
+// the simulator fail. The simulator's own pages may post their forms.
 func onlyThisMachine(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
-		if r.Header.Get("Origin") != "" || !settings.IsLoopback(strings.Trim(host, "[]")) {
+		origin := r.Header.Get("Origin")
+		if origin != "" && origin != "http://"+r.Host || !settings.IsLoopback(strings.Trim(host, "[]")) {
 			http.Error(w, "the simulator is for programs on this machine, not for web pages", http.StatusForbidden)
 			return
 		}
