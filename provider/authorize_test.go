@@ -179,6 +179,7 @@ func TestForeignForms(t *testing.T) {
 			"no referrer":          {"Sec-Fetch-Site": nil, "Origin": nil},
 			"a similar referrer":   {"Sec-Fetch-Site": nil, "Origin": nil, "Referer": {w.issuer + ".evil.example/"}},
 			"hidden behind a port": {"Sec-Fetch-Site": nil, "Origin": {"http://127.0.0.1:1"}},
+			"another scheme":       {"Sec-Fetch-Site": nil, "Origin": {strings.Replace(w.issuer, "http", "https", 1)}},
 		} {
 			values := url.Values{"username": {"alice"}, "password": {testPassword}, "decision": {"allow"}}
 			p := v.do(http.MethodPost, target, values, header)

@@ -41,12 +41,8 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := newOrigin(issuer)
-	if err != nil {
-		return nil, err
-	}
-	return &Handler{path: issuer.Path, authorize: c.Authorize, devices: c.Devices, pages: c.Pages, own: own,
-		cookie: newCookie(c.Issuer, c.Authorize.SessionLife()), logger: c.Logger}, nil
+	return &Handler{path: issuer.Path, authorize: c.Authorize, devices: c.Devices, pages: c.Pages,
+		own: newOrigin(issuer), cookie: newCookie(c.Issuer, c.Authorize.SessionLife()), logger: c.Logger}, nil
 }
 
 // Paths of the pages, below the issuer's.

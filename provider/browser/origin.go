@@ -7,22 +7,22 @@ import (
 )
 
 // origin is the origin of the issuer, whose pages alone may post forms here.
-type origin struct {
-	name       string
-	protection *http.CrossOriginProtection
-}
+type origin string
 
-func newOrigin(issuer *url.URL) (origin, error) {
-	o := origin{issuer.Scheme + "://" + issuer.Host, http.NewCrossOriginProtection()}
-	return o, o.protection.AddTrustedOrigin(o.name)
-}
+func newOrigin(issuer *url.URL) origin { return origin(issuer.Scheme + "://" + issuer.Host) }
 
-// isForeign reports whether a form may have been posted by another site's page. CrossOriginProtection takes a request
-// without Sec-Fetch-Site and Origin for that of a program. No program posts forms here, but browsers that are older
-// than both headers do; these tell the page in Referer, unless the page of another site has forbidden it.
+// isForeign reports whether a form may have been posted by another site's page. Browsers since 2023 say so in
+// Sec-Fetch-Site. Older ones tell the page's origin in Origin, or at least the page in Referer, unless the page of
+// another site has forbidden it. The scheme counts: on http, anybody on the network can be this host.
 func (o origin) isForeign(r *http.Request) bool {
-	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
-		return !strings.HasPrefix(r.Referer(), o.name+"/")
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "":
+		if from := r.Header.Get("Origin"); from != "" {
+			return from != string(o)
+		}
+		return !strings.HasPrefix(r.Referer(), string(o)+"/")
 	}
-	return o.protection.Check(r) != nil
+	return true
 }
