@@ -78,7 +78,7 @@ func (d *Devices) Start(ctx context.Context, client clients.Client, address, use
 }
 
 // Find returns the request of a user code that somebody has entered in a browser, from an address. It counts wrong
-// codes. It returns ErrUnknownUserCode or another oauth.Error.
+// codes. It returns ErrUnknownUserCode or another oauth.Error, with the client if that is what may not use the grant.
 func (d *Devices) Find(ctx context.Context, form url.Values, browser Browser, address string) (Request, error) {
 	if err := checkLocales(form); err != nil {
 		return Request{}, err
@@ -96,7 +96,8 @@ func (d *Devices) Find(ctx context.Context, form url.Values, browser Browser, ad
 	case err != nil:
 		return Request{}, err
 	case !client.MayUse(oauth.GrantDeviceCode):
-		return Request{}, oauth.NewError(oauth.UnauthorizedClient, "The client may no longer use devices.")
+		return Request{Client: client}, oauth.NewError(oauth.UnauthorizedClient,
+			"The client may no longer use devices.")
 	}
 	r := Request{Client: client, UserCode: shownUserCode(code), Scope: client.Retained(state.Scope),
 		Resource: state.Resource, Address: state.Address, Device: state.Device, MaxAge: -1,

@@ -75,7 +75,7 @@ func (h Device) codeFailed(v visit, query url.Values, err error) {
 // ask shows the page that asks whether the device may use the account.
 func (h Device) ask(v visit, next authorize.Next) {
 	page := pages.ApproveDevice{
-		Form: h.form(v, "", pages.Field{Name: "session", Value: next.User.ID}), Client: v.request.Client.Name,
+		Form: h.form(v, "", pages.Field{Name: "session", Value: next.User.ID}), Client: v.request.Client.Title(),
 		User: next.User.Name(), OtherAccount: h.url(v, SignInPath, next.Seen) + asAnother,
 		UserCode: v.request.UserCode, Scopes: v.request.Scopes(), Address: v.request.Address,
 		Device: v.request.Device, Near: v.request.Near(v.r.RemoteAddr),
@@ -101,5 +101,5 @@ func (h Device) decide(v visit) {
 	}
 	h.logger.InfoContext(v.r.Context(), "device request decided", "approved", approved,
 		"client", v.request.Client.ID)
-	h.show(v, http.StatusOK, pages.DeviceDone{Approved: approved, Client: v.request.Client.Name})
+	h.show(v, http.StatusOK, pages.DeviceDone{Approved: approved, Client: v.request.Client.Title()})
 }

@@ -235,7 +235,7 @@ func (h *Handler) refuse(v visit, err error) {
 	h.logger.InfoContext(v.r.Context(), "authorization request refused", "error", failure.Code.Error(),
 		"description", failure.Description, "cause", failure.Cause, "client", v.request.Client.ID)
 	status, page := failure.Code.Status(), pages.Error{Kind: kindOf(failure), Detail: failure.Description,
-		Wait: failure.RetryAfter}
+		Wait: failure.RetryAfter, Client: v.request.Client.Title()}
 	if v.request.Proved() {
 		answer := h.authorize.Refuse(v.request, failure)
 		own := v.request.Client.FirstParty && !aboutPage(failure)
@@ -243,7 +243,7 @@ func (h *Handler) refuse(v visit, err error) {
 			h.answer(v, answer)
 			return
 		}
-		page.Client, page.Destination = v.request.Client.Title(), v.request.Host()
+		page.Destination = v.request.Host()
 		if !answer.FormPost {
 			page.Return = answer.URL()
 		}
