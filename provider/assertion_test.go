@@ -174,6 +174,33 @@ func TestReplayedAssertions(t *testing.T) {
 	requireError(t, s.ask(s.assertion(s.claims(nil))), http.StatusServiceUnavailable, "temporarily_unavailable")
 }
 
+// TestAnAssertionCountsOnceAtAllEndpoints: somebody who has seen an assertion at one endpoint cannot use it at another,
+// nor after a request that was refused for another reason.
+func TestAnAssertionCountsOnceAtAllEndpoints(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	endpoints := map[string]url.Values{
+		"/token": {"grant_type": {"client_credentials"}}, "/introspect": {"token": {"x"}}, "/revoke": {"token": {"x"}},
+		"/par": {"response_type": {"code"}}, "/device_authorization": {"scope": {"api"}},
+	}
+	for first := range endpoints {
+		assertion := s.assertion(s.claims(nil))
+		ask := func(path string) answer {
+			values := maps.Clone(endpoints[path])
+			values.Set("client_assertion_type", assertionType)
+			values.Set("client_assertion", assertion)
+			return s.post(path, values.Encode(), nil)
+		}
+		require.NotEqual(t, "invalid_client", ask(first).text("error"), first)
+		for second := range endpoints {
+			requireError(t, ask(second), http.StatusUnauthorized, "invalid_client")
+		}
+	}
+	refused := s.assertion(s.claims(nil))
+	requireError(t, s.ask(refused, "scope", "everything"), http.StatusBadRequest, "invalid_scope")
+	requireError(t, s.ask(refused), http.StatusUnauthorized, "invalid_client")
+}
+
 // TestTwoSecrets: the secret before works until a time.
 func TestTwoSecrets(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // push pushes an authorization request of a client, and returns the path of /authorize with its request_uri.
@@ -230,4 +233,76 @@ func TestReferencesToPushedRequests(t *testing.T) {
 		require.Empty(t, p.next())
 	}
 	v.code(v.open("/authorize?"+parsed.RawQuery), "shop")
+}
+
+// TestPushedRequestsThatWereLost: after the store was flushed, a reference is one to nothing, and nobody is signed in
+// by it or sent anywhere.
+func TestPushedRequestsThatWereLost(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	v := w.visitor()
+	first := w.push("shop")
+	form := v.follow(v.open(first))
+	require.Contains(t, form.body, `name="password"`)
+	w.flush(first)
+	for _, p := range []page{v.open(first), v.open(form.at), v.submit(form, "username", "alice", "password",
+		testPassword)} {
+		require.Equal(t, http.StatusBadRequest, p.status)
+		require.Empty(t, p.next())
+		require.Contains(t, p.body, "页面已过期")
+	}
+	require.Empty(t, w.browsersOf("alice"))
+
+	consent := v.enter(v.follow(v.open(w.push("partner"))), "alice")
+	w.flush(consent.at)
+	require.Empty(t, v.submit(consent, "decision", "deny").next())
+	require.Empty(t, v.submit(consent, "decision", "allow").next())
+	w.requireNoConsent("alice")
+}
+
+// flush takes the pushed request that an address refers to out of the store.
+func (w *web) flush(address string) {
+	w.t.Helper()
+	parsed, err := url.Parse(address)
+	require.NoError(w.t, err)
+	id := strings.TrimPrefix(parsed.Query().Get("request_uri"), "urn:ietf:params:oauth:request_uri:")
+	_, err = w.volatile.Take(w.t.Context(), identity.VolatileKey("pushed request", id))
+	require.NoError(w.t, err)
+}
+
+// TestChangesAfterAPush: what a client may do counts when its request is used, also if it was pushed before.
+func TestChangesAfterAPush(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(c *identity.Client)
+		want   string // the error that the client learns; "": none
+	}{
+		"disabled":                 {nil, ""},
+		"another address":          {func(c *identity.Client) { c.RedirectURIs = []string{thirdCallback} }, ""},
+		"the grant taken away":     {func(c *identity.Client) { c.Grants = []string{oauth.GrantRefreshToken} }, ""},
+		"a scope taken away":       {func(c *identity.Client) { c.Scopes = []string{"openid"} }, "invalid_scope"},
+		"no longer the operator's": {func(c *identity.Client) { c.FirstParty = false }, "consent_required"},
+	} {
+		w := newWeb(t)
+		v := w.visitor()
+		v.signIn("alice", "shop")
+		target := w.push("shop", "scope", "openid profile", "prompt", "none")
+		record, err := w.database.Clients().Find(t.Context(), "shop")
+		require.NoError(t, err)
+		if test.change == nil {
+			w.disable("shop")
+		} else {
+			if test.change(&record); !record.Allows(oauth.GrantAuthorizationCode) {
+				record.RedirectURIs, record.PostLogoutRedirectURIs = nil, nil
+			}
+			require.NoError(t, w.database.Clients().Update(t.Context(), record))
+		}
+		p := v.open(target)
+		if test.want == "" {
+			require.GreaterOrEqual(t, p.status, http.StatusBadRequest, name)
+			require.Empty(t, p.next(), name)
+			continue
+		}
+		require.Equal(t, test.want, v.answered(p, "shop").Get("error"), name)
+	}
 }
