@@ -26,6 +26,7 @@ type Introspection struct {
 	Session   string               `json:"sid,omitempty"`
 	AuthTime  int64                `json:"auth_time,omitempty"`
 	Methods   []string             `json:"amr,omitempty"`
+	Class     string               `json:"acr,omitempty"`
 	Wechat    *tokens.WechatClaims `json:"wechat,omitempty"`
 	tokens.UserClaims
 }
@@ -81,7 +82,8 @@ func (s *Service) introspectAccessToken(ctx context.Context, asking clients.Clie
 		Active: true, TokenType: "Bearer", Issuer: claims.Issuer, Subject: claims.Subject,
 		Audience: claims.Audience, ClientID: claims.ClientID,
 		Scope: claims.Scope, IssuedAt: claims.IssuedAt, Expires: claims.Expires, ID: claims.ID, Session: claims.Session,
-		AuthTime: claims.AuthTime, Methods: claims.Methods, Wechat: claims.Wechat, UserClaims: claims.UserClaims,
+		AuthTime: claims.AuthTime, Methods: claims.Methods, Class: claims.Class, Wechat: claims.Wechat,
+		UserClaims: claims.UserClaims,
 	}, nil
 }
 
@@ -102,6 +104,6 @@ func (s *Service) introspectRefreshToken(ctx context.Context, asking clients.Cli
 	return Introspection{
 		Active: true, Subject: session.UserID, ClientID: session.ClientID, Scope: session.Scope, Session: session.ID,
 		Expires: session.Expiry().Unix(), AuthTime: session.AuthTime.Unix(),
-		Methods: []string{session.Method},
+		Methods: []string{session.Method}, Class: s.classes[session.Method],
 	}, nil
 }

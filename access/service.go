@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Config holds the dependencies of a Service. All fields but Meter are required.
+// Config holds the dependencies of a Service. All fields but Meter and ContextClasses are required.
 type Config struct {
 	Clients  *clients.Registry
 	Users    identity.Users
@@ -20,6 +20,8 @@ type Config struct {
 	Issuer   *tokens.Issuer
 	Rotation tokens.RotationPolicy
 	Meter    Meter // nil: nothing is counted
+
+	ContextClasses identity.ContextClasses // as the Issuer has them
 }
 
 // Meter counts events for metrics.
@@ -43,6 +45,7 @@ type Service struct {
 	issuer      *tokens.Issuer
 	rotation    tokens.RotationPolicy
 	meter       Meter
+	classes     identity.ContextClasses
 	revocations *tokens.Revocations
 }
 
@@ -53,7 +56,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		clients: c.Clients, users: c.Users, profiles: c.Profiles, sessions: c.Sessions, issuer: c.Issuer,
-		rotation: c.Rotation, meter: c.Meter, revocations: tokens.NewRevocations(c.Issuer),
+		rotation: c.Rotation, meter: c.Meter, classes: c.ContextClasses, revocations: tokens.NewRevocations(c.Issuer),
 	}
 }
 

@@ -44,6 +44,7 @@ type metadata struct {
 	IDTokenAlgorithms       []string `json:"id_token_signing_alg_values_supported"`
 	Scopes                  []string `json:"scopes_supported"`
 	Claims                  []string `json:"claims_supported"`
+	ContextClasses          []string `json:"acr_values_supported,omitempty"`
 	ClaimsParameter         bool     `json:"claims_parameter_supported"`
 	RequestParameter        bool     `json:"request_parameter_supported"`
 	RequestURIParameter     bool     `json:"request_uri_parameter_supported"` // the default is true
@@ -54,9 +55,15 @@ type metadata struct {
 	ServiceDocumentation string `json:"service_documentation"`
 }
 
-func metadataJSON(issuer string) []byte {
+func metadataJSON(issuer string, contextClasses []string) []byte {
 	confidential := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	anyClient := append([]string{"none"}, confidential...)
+	claims := []string{"sub", "iss", "aud", "azp", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "nonce",
+		"is_new_user", "preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at", "email",
+		"email_verified", "phone_number", "phone_number_verified", "phone_number_seen_at", "address"}
+	if len(contextClasses) > 0 {
+		claims = append(claims, "acr")
+	}
 	body, _ := json.Marshal(metadata{
 		Issuer:                issuer,
 		AuthorizationEndpoint: issuer + browser.AuthorizePath,
@@ -86,13 +93,11 @@ func metadataJSON(issuer string) []byte {
 		SubjectTypes:            []string{"public"},
 		IDTokenAlgorithms:       []string{"RS256"},
 		Scopes:                  oauth.Scopes(),
-		Claims: []string{"sub", "iss", "aud", "azp", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "nonce",
-			"is_new_user", "preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at",
-			"email", "email_verified", "phone_number", "phone_number_verified", "phone_number_seen_at",
-			"address"},
-		ClaimsParameter:      true,
-		ResourceIndicators:   true,
-		ServiceDocumentation: "https://github.com/lingpai/lingpai",
+		Claims:                  claims,
+		ContextClasses:          contextClasses,
+		ClaimsParameter:         true,
+		ResourceIndicators:      true,
+		ServiceDocumentation:    "https://github.com/lingpai/lingpai",
 	})
 	return body
 }

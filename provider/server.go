@@ -17,6 +17,7 @@ import (
 	"github.com/lingpai/lingpai/authorize"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/provider/bounds"
 	"github.com/lingpai/lingpai/provider/browser"
 	"github.com/lingpai/lingpai/provider/pages"
@@ -41,6 +42,8 @@ type Config struct {
 	Bodies     *bounds.Bodies                                     // the bound on request bodies in memory
 	// the limit on concurrent quick requests; 0: 512 for each processor
 	InFlight int
+	// the values of acr in tokens; empty: none
+	ContextClasses identity.ContextClasses
 	// the proxies whose X-Forwarded-For is trusted; empty: none
 	TrustedProxies bounds.Proxies
 	Logger         *slog.Logger
@@ -77,7 +80,7 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	library := server.NewServer(&server.Config{TokenType: "Bearer"}, c.Grants)
 	library.ExtensionFieldsHandler = extensionFields
 	token := &tokenEndpoint{manager: c.Grants, library: library, slots: slots, logger: c.Logger}
-	metadata := newDocument(metadataJSON(c.Issuer))
+	metadata := newDocument(metadataJSON(c.Issuer, c.ContextClasses.Values()))
 	keySet := &keySetEndpoint{keySet: c.KeySet, cache: []string{cachedFor(cmp.Or(c.KeySetAge, maxAge))}}
 	getOrPost := []string{http.MethodGet, http.MethodPost}
 	do := errs.endpoint

@@ -127,6 +127,7 @@ func (w wiring) wire() services {
 		Accounts: stores.Accounts,
 		Profiles: stores.Profiles, AccessTTL: s.AccessTTL, IdleTTL: s.SessionIdle, AbsoluteTTL: s.SessionAbsolute,
 		SessionLimit: s.SessionLimit, Now: w.config.Now, MaxAccessTTL: s.AccessTTLBound(),
+		ContextClasses: s.ContextClasses,
 	})
 	limiter := limits.New(limits.Config{Store: w.config.Volatile, Events: stores.Events, Rates: s.Limits(),
 		Meter: metrics, Now: w.config.Now, Logger: w.config.Logger})
@@ -138,7 +139,7 @@ func (w wiring) wire() services {
 	})
 	accessService := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
-		Rotation: rotation, Meter: metrics,
+		Rotation: rotation, Meter: metrics, ContextClasses: s.ContextClasses,
 	})
 	wechatDataConfig := wechatdata.Config{
 		Access: accessService, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
@@ -231,7 +232,8 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
 		Authorize: s.authorize, Devices: s.devices, Pages: rendered,
-		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
+		ContextClasses: w.config.Settings.ContextClasses,
+		WechatData:     s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
 		Ready: w.server.readyUntilStopped(ready), Observe: observe, Bodies: w.server.bodies,
 		InFlight: w.config.InFlight, TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,

@@ -25,6 +25,7 @@ type AccessClaims struct {
 	Session  string        `json:"sid,omitempty"`
 	AuthTime int64         `json:"auth_time,omitempty"`
 	Methods  []string      `json:"amr,omitempty"`
+	Class    string        `json:"acr,omitempty"`
 	Wechat   *WechatClaims `json:"wechat,omitempty"`
 	UserClaims
 }
@@ -68,6 +69,7 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, t
 	}
 	claims := i.accessClaims(client, session.UserID, target, now, expires)
 	claims.Session, claims.AuthTime, claims.Methods = session.ID, session.AuthTime.Unix(), []string{session.Method}
+	claims.Class = i.config.ContextClasses[session.Method]
 	if client.WechatClaims && session.Account.Platform == identity.PlatformWechat {
 		claims.Wechat = &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: of.unionID}
 	}

@@ -20,6 +20,7 @@ type idClaims struct {
 	Expires         int64    `json:"exp"`
 	AuthTime        int64    `json:"auth_time"`
 	Methods         []string `json:"amr"`
+	Class           string   `json:"acr,omitempty"`
 	Session         string   `json:"sid"`
 	AccessTokenHash string   `json:"at_hash"`
 	Nonce           string   `json:"nonce,omitempty"`
@@ -55,6 +56,7 @@ func (i *Issuer) idToken(ctx context.Context, of idSubject) (string, error) {
 		Expires:         of.now.Add(i.accessTTL(of.client)).Unix(),
 		AuthTime:        of.session.AuthTime.Unix(),
 		Methods:         []string{of.session.Method},
+		Class:           i.config.ContextClasses[of.session.Method],
 		Session:         of.session.ID,
 		AccessTokenHash: halfHash(of.accessToken),
 		Nonce:           of.nonce,

@@ -31,7 +31,8 @@ func Failed(err error) error {
 	return oauth.StoreFailed(err)
 }
 
-// Config holds the settings and dependencies of an Issuer. All fields but SessionLimit and MaxAccessTTL are required.
+// Config holds the settings and dependencies of an Issuer. All fields but SessionLimit, ContextClasses and
+// MaxAccessTTL are required.
 type Config struct {
 	Issuer       string
 	Keys         Keys
@@ -44,6 +45,9 @@ type Config struct {
 	AbsoluteTTL  time.Duration // default if the client's record has none
 	SessionLimit int           // maximum of active sessions of a user at a client; 0 means no limit
 	Now          func() time.Time
+
+	// ContextClasses are the values of acr; nil: tokens have none.
+	ContextClasses identity.ContextClasses
 
 	// MaxAccessTTL is the upper limit for the client's record, because keys are removed some time after they have
 	// signed; 0 means no limit.

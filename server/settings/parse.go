@@ -225,6 +225,34 @@ func parseLimits(c *Settings, value string) error {
 	return nil
 }
 
+// maxContextClass is the maximum length of an acr.
+const maxContextClass = 255
+
+// parseContextClasses accepts no spaces in values, since acr_values separates them by spaces.
+func parseContextClasses(c *Settings, value string) error {
+	for text := range strings.SplitSeq(value, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		method, class, _ := strings.Cut(text, "=")
+		odd := func(r rune) bool { return r <= ' ' || r > '~' }
+		if !slices.Contains(identity.Methods(), method) {
+			return errors.New("an entry does not begin with a method and =")
+		}
+		if class == "" || len(class) > maxContextClass || strings.ContainsFunc(class, odd) {
+			return fmt.Errorf("%s has a value that is empty, too long, or has other characters", method)
+		}
+		if _, twice := c.ContextClasses[method]; twice {
+			return fmt.Errorf("%s has two values", method)
+		}
+		if c.ContextClasses == nil {
+			c.ContextClasses = identity.ContextClasses{}
+		}
+		c.ContextClasses[method] = class
+	}
+	return nil
+}
+
 func boolean(field func(*Settings) *bool) func(*Settings, string) error {
 	return func(c *Settings, value string) error {
 		parsed, err := strconv.ParseBool(value)

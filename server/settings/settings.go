@@ -38,6 +38,7 @@ type Settings struct {
 
 	AddressRegistrations, Registrations int
 	AccessTTL                           time.Duration
+	ContextClasses                      identity.ContextClasses // nil: no acr
 	ShutdownDelay                       time.Duration
 	RefreshGrace                        time.Duration
 	RefuseAhead                         bool

@@ -75,6 +75,24 @@ func TestLimitsAreOverridden(t *testing.T) {
 	}
 }
 
+func TestContextClassesAreByMethod(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("LINGPAI_CONFIG", folder+"/c.yaml")
+	longest := strings.Repeat("~", 255)
+	write(t, folder, "c.yaml", "token: {acr: ['pwd=urn:a?b=c', wechat=1, qq="+longest+"]}\n")
+	c, err := parsed(t)
+	require.NoError(t, err)
+	require.Equal(t, identity.ContextClasses{"pwd": "urn:a?b=c", "wechat": "1", "qq": longest}, c.ContextClasses)
+	c, err = parsed(t, "--token-acr", "wechat=silver, pwd=silver,")
+	require.NoError(t, err)
+	require.Equal(t, []string{"silver"}, c.ContextClasses.Values(), "flags replace the whole list")
+	_, err = parsed(t, "--token-acr", "pwd=1,sms=2")
+	require.ErrorContains(t, err, "an entry does not begin with a method and =")
+	_, err = parsed(t, "--token-acr", "pwd=1,pwd=2")
+	require.ErrorContains(t, err, "pwd has two values")
+	require.Empty(t, Defaults().ContextClasses.Values())
+}
+
 func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
 	folder := t.TempDir()
 	write(t, folder, "c.yaml", "session: {idle: 1h, absolute: 2h, refresh_grace: 0s}\nserver:\n  trusted_proxies: "+
@@ -188,6 +206,9 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"limits.overrides": {"sign_ins", "sign_ins=", "sign_ins=60", "sign_ins=1/0s", "sign_ins=-1/1h",
 			"sign_ins=1000001/1h", "sign_ins=60/721h", "sign_ins=60/1", "nonsense=60/1h", "registrations=60/1h",
 			"password_address=60/1h", "sign_ins=60/1h,=", "sign_ins=6 0/1h", "sign_ins=60/1h,sign_ins=60/1h"},
+		"token.acr": {"pwd", "pwd=", "=1", "1", "sms=1", "PWD=1", "pwd =1", "pwd= 1", "pwd=a b", "pwd=a\tb",
+			"pwd=a\x7f", "pwd=密码", "pwd=\xff", "pwd=1,wechat", "pwd=1,pwd=1", "pwd=1,qq=1,pwd=2",
+			"pwd=" + strings.Repeat("1", 256)},
 		"server.trusted_proxies":     {"proxy", "10.0.0.0/33", "10.0.0.1,x"},
 		"server.allow_insecure_http": {"", "yes", "2"},
 		"database.url": {"", "lingpai.db", "sqlite:", "mysql://h/d", "postgres://", "postgres://h",

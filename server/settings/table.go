@@ -90,6 +90,9 @@ func tokenSettings() []setting {
 			usage: "lifetime of access tokens, 1s to 24h, unless the client has its own",
 			parse: duration(func(c *Settings) *time.Duration { return &c.AccessTTL }, time.Second,
 				clients.MaxAccessTTL)},
+		{key: "token.acr", usage: "acr of tokens by how the user signed in, separated by commas, such as " +
+			"pwd=urn:example:password,wechat=urn:example:wechat: pwd, wechat or qq, each once, and 1 to 255 ASCII " +
+			"characters without spaces and commas; empty: tokens have no acr", parse: parseContextClasses},
 		{key: "keys.interval", fallback: "720h",
 			usage: "how long a signing key is used, 0s (until lingpai keys rotate) to 8760h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.KeyInterval }, 0, 8760*time.Hour)},

@@ -61,7 +61,7 @@ func decoded(kind devpages.TokenKind, text string) devpages.Token {
 
 // order is the order in which claims are shown; those that it does not have follow.
 var order = []string{"iss", "sub", "preferred_username", "name", "aud", "client_id", "azp", "scope", "iat", "exp",
-	"auth_time", "amr", "nonce", "sid", "jti"}
+	"auth_time", "amr", "acr", "nonce", "sid", "jti"}
 
 // times are the claims that are a time, in seconds since 1970.
 var times = []string{"iat", "exp", "auth_time", "updated_at"}
