@@ -19,7 +19,8 @@ var errClaims = invalid("claims must be a JSON object of at most 4096 bytes as i
 
 // readClaims reads which claims the client requests one by one (OpenID Connect Core §5.5). It ignores claims that this
 // server does not know, and those whose scope the client is not registered for. Whether a claim is essential makes no
-// difference but for acr: users may leave out what they like.
+// difference but for acr: users may leave out what they like. Nothing follows from a voluntary acr, nor from
+// acr_values, as long as browsers have one way to sign in.
 func readClaims(r *Request, form url.Values) error {
 	text := form.Get("claims")
 	switch {
@@ -58,7 +59,7 @@ func (r *Request) requested(members map[string]any, name string) ([]string, erro
 		case claim == "sub" && wanted.values != nil:
 			r.limitTo(wanted.values)
 		case claim == "acr" && wanted.values != nil && wanted.essential && name == "id_token":
-			return nil, errACR
+			r.classes = texts(wanted.values)
 		case known:
 			claims = append(claims, claim)
 		}
@@ -67,19 +68,35 @@ func (r *Request) requested(members map[string]any, name string) ([]string, erro
 	return claims, nil
 }
 
-// errACR: how users authenticate is in amr, and no names for it have been agreed on with anybody.
-var errACR = oauth.NewError(oauth.UnmetAuthenticationRequirements, "claims requires an acr, and this server states "+
-	"none. ID tokens have amr.")
+// methods are the ways to sign in in a browser.
+var methods = []string{identity.MethodPassword}
+
+var errACR = oauth.NewError(oauth.UnmetAuthenticationRequirements, "claims requires an acr that no sign-in in a "+
+	"browser has.")
+
+// attainable refuses a request that no sign-in in a browser could satisfy, before anybody signs in for nothing (OpenID
+// Connect Core §5.5.1.1).
+func attainable(r Request, classes identity.ContextClasses) error {
+	if slices.ContainsFunc(methods, func(method string) bool { return r.accepts(classes[method]) }) {
+		return nil
+	}
+	return errACR
+}
 
 // limitTo lets the request be answered for some users only. If both members name users, they must be in both.
 func (r *Request) limitTo(values []any) {
-	subjects := []string{}
+	r.subjects = slices.DeleteFunc(texts(values), func(subject string) bool { return !r.mayBeAbout(subject) })
+}
+
+// texts returns the strings among the values, and never nil.
+func texts(values []any) []string {
+	found := []string{}
 	for _, value := range values {
-		if subject, ok := value.(string); ok && r.mayBeAbout(subject) {
-			subjects = append(subjects, subject)
+		if text, ok := value.(string); ok {
+			found = append(found, text)
 		}
 	}
-	r.subjects = subjects
+	return found
 }
 
 // claimRequest is how one claim is requested (OpenID Connect Core §5.5.1).

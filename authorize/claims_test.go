@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -95,8 +96,42 @@ func TestRefusedClaims(t *testing.T) {
 	twice.Add("claims", "{}")
 	_, err = s.readForm(t.Context(), twice)
 	require.ErrorIs(t, err, oauth.InvalidRequest)
-	_, err = s.readForm(t.Context(), form("claims", `{"id_token":{"acr":{"essential":true,"values":["urn:a"]}}}`))
-	require.ErrorIs(t, err, oauth.UnmetAuthenticationRequirements)
+}
+
+// TestRequiredACR: a request is refused if no sign-in in a browser could have one of the values.
+func TestRequiredACR(t *testing.T) {
+	t.Parallel()
+	s, none := newService(t), newService(t)
+	s.classes = identity.ContextClasses{identity.MethodPassword: "urn:a", identity.PlatformWechat: "urn:b"}
+	for acr, want := range map[string][]string{
+		`null`:                               nil,
+		`{}`:                                 nil,
+		`{"essential":true}`:                 nil,
+		`{"values":["urn:b"]}`:               nil,
+		`{"value":"x","essential":false}`:    nil,
+		`{"value":"urn:a","essential":true}`: {"urn:a"},
+		`{"values":["x","urn:a"],"essential":true}`:    {"x", "urn:a"},
+		`{"values":[7,null,"urn:a"],"essential":true}`: {"urn:a"},
+	} {
+		claims := form("claims", `{"id_token":{"acr":`+acr+`}}`)
+		r, err := s.readForm(t.Context(), claims)
+		require.NoError(t, err, acr)
+		require.Equal(t, want, r.classes, acr)
+		_, err = none.readForm(t.Context(), claims)
+		require.Equal(t, want != nil, errors.Is(err, oauth.UnmetAuthenticationRequirements), acr)
+	}
+	for _, acr := range []string{
+		`{"value":"urn:b","essential":true}`, `{"values":["urn:b","pwd"],"essential":true}`,
+		`{"value":"","essential":true}`, `{"value":null,"essential":true}`, `{"values":[],"essential":true}`,
+		`{"value":"URN:A","essential":true}`, `{"value":["urn:a"],"essential":true}`,
+	} {
+		values := form("claims", `{"id_token":{"acr":`+acr+`}}`)
+		for _, service := range []*Service{s, none} {
+			r, err := service.readForm(t.Context(), values)
+			require.ErrorIs(t, err, oauth.UnmetAuthenticationRequirements, acr)
+			require.True(t, r.Proved(), "the client is told")
+		}
+	}
 }
 
 // TestClaimsForUsers: a sub with a value is for that user as id_token_hint is (OpenID Connect Core §5.5.1).

@@ -26,6 +26,7 @@ type situation struct {
 	seen     Seen
 	consents func(user identity.SignedIn) (bool, error) // reports whether the user has allowed all that is requested
 	now      time.Time
+	classes  identity.ContextClasses
 }
 
 // decision is the result of decide.
@@ -51,7 +52,7 @@ func decide(r Request, at situation) (decision, error) {
 	case !chosen:
 		return r.page(decision{step: StepChoose, users: candidates}, oauth.AccountSelectionRequired,
 			"Several users are signed in."), nil
-	case !fresh(r, user, at):
+	case !fresh(r, user, at) || !r.accepts(at.classes[user.Method]):
 		return r.page(decision{step: StepSignIn, user: user}, oauth.LoginRequired, "The user must sign in again."), nil
 	}
 	allowed := at.seen.Consented && at.seen.Chosen == user.ID || !r.asks(promptConsent) && r.Remembers()

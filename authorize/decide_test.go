@@ -94,6 +94,46 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestDecideByACR: a sign-in without one of the required values is as one that is too old.
+func TestDecideByACR(t *testing.T) {
+	t.Parallel()
+	classes := identity.ContextClasses{"pwd": "1", "wechat": "2"} // and qq has none
+	never, again := Seen{}, Seen{At: noon.Add(-2 * time.Hour), Chosen: signedIn("alice", 0).ID}
+	for name, c := range map[string]struct {
+		method   string
+		required []string
+		seen     Seen
+		want     Step
+	}{
+		"none is required":       {"qq", nil, never, StepCode},
+		"the right one":          {"pwd", []string{"1"}, never, StepCode},
+		"one of two":             {"wechat", []string{"1", "2"}, never, StepCode},
+		"another":                {"wechat", []string{"1"}, never, StepSignIn},
+		"another, again":         {"wechat", []string{"1"}, again, StepSignIn},
+		"the right one by now":   {"pwd", []string{"1"}, again, StepCode},
+		"a method":               {"pwd", []string{"pwd"}, never, StepSignIn},
+		"a method without value": {"qq", []string{"1", "2", ""}, never, StepSignIn},
+		"nothing would do":       {"pwd", []string{}, never, StepSignIn},
+	} {
+		alice := signedIn("alice", time.Hour)
+		alice.Method = c.method
+		at := situation{sessions: []identity.SignedIn{alice}, seen: c.seen, now: noon, classes: classes,
+			consents: func(identity.SignedIn) (bool, error) { return true, nil }}
+		r := Request{RedirectURI: "https://shop.example/cb", MaxAge: -1, classes: c.required}
+		got, err := decide(r, at)
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, got.step, name)
+		require.Equal(t, "alice", got.user.UserID, name)
+		r.Prompt = []string{promptNone}
+		got, err = decide(r, at)
+		require.NoError(t, err, name)
+		require.Equal(t, c.want == StepSignIn, got.step == StepError, name)
+		if got.step == StepError {
+			require.ErrorIs(t, got.failed, oauth.LoginRequired, name)
+		}
+	}
+}
+
 // TestConsentIsAskedFor: an earlier consent counts only where no other program can play the client (RFC 8252 §8.6).
 func TestConsentIsAskedFor(t *testing.T) {
 	t.Parallel()

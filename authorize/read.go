@@ -57,7 +57,7 @@ func (s *Service) readForm(ctx context.Context, form url.Values) (Request, error
 		}
 	}
 	r.setCanonical(form)
-	return r, nil
+	return r, attainable(r, s.classes)
 }
 
 func invalid(description string) *oauth.Error {

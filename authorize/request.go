@@ -45,6 +45,7 @@ type Request struct {
 	Decided  bool   // a user has approved or denied it
 
 	subjects  []string // the users that claims allows; nil: all
+	classes   []string // the values of acr that claims allows; nil: all, also none
 	pushed    string   // its request_uri; "": it was not pushed
 	canonical string
 	bound     string // the part that what has been done for the request is bound to
@@ -81,6 +82,11 @@ func (r Request) Scopes() []string {
 // mayBeAbout reports whether the request may be answered for a user.
 func (r Request) mayBeAbout(userID string) bool {
 	return (r.Subject == "" || r.Subject == userID) && (r.subjects == nil || slices.Contains(r.subjects, userID))
+}
+
+// accepts reports whether the request may be answered after a sign-in with an acr; "" is a sign-in that has none.
+func (r Request) accepts(class string) bool {
+	return r.classes == nil || class != "" && slices.Contains(r.classes, class)
 }
 
 // Reach is who can receive an answer at a redirect URI.

@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Config holds the dependencies of a Service. All fields but Terms are required.
+// Config holds the dependencies of a Service. All fields but Terms and ContextClasses are required.
 type Config struct {
 	Issuer    string
 	Clients   *clients.Registry
@@ -29,6 +29,8 @@ type Config struct {
 	Limiter   *limits.Limiter
 	Terms     string // the version of the terms that a consent is given under; "": none
 	Logger    *slog.Logger
+
+	ContextClasses identity.ContextClasses // as the Tokens have them
 }
 
 // Service answers authorization requests. It is safe for concurrent use.
@@ -45,6 +47,7 @@ type Service struct {
 	pushed    pushedRequests
 	limiter   *limits.Limiter
 	terms     string
+	classes   identity.ContextClasses
 	logger    *slog.Logger
 }
 
@@ -52,7 +55,8 @@ type Service struct {
 func New(c Config) *Service {
 	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, sessions: c.Sessions,
 		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes,
-		pushed: pushedRequests{c.Volatile}, limiter: c.Limiter, terms: c.Terms, logger: c.Logger}
+		pushed: pushedRequests{c.Volatile}, limiter: c.Limiter, terms: c.Terms, classes: c.ContextClasses,
+		logger: c.Logger}
 }
 
 // SessionLife returns how long a browser session lasts at most.
@@ -77,6 +81,7 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 		return Next{}, oauth.StoreFailed(err)
 	}
 	at := situation{sessions: users, seen: s.readSeen(seen, r, browser, now), now: now,
+		classes:  s.classes,
 		consents: func(user identity.SignedIn) (bool, error) { return s.consented(ctx, r, user) }}
 	decided, err := decide(r, at)
 	if err != nil {

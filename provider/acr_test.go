@@ -1,11 +1,15 @@
 package provider_test
 
 import (
+	"context"
+	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server"
 	serversettings "github.com/lingpai/lingpai/server/settings"
 )
 
@@ -87,4 +91,98 @@ func TestMetadataListsTheACRs(t *testing.T) {
 			}
 		}
 	}
+}
+
+// acr returns the pairs by which a request asks for an acr.
+func acr(how string) []string { return []string{"claims", `{"id_token":{"acr":` + how + `}}`} }
+
+// TestVoluntaryACR: the answer comes whatever is wished for, with the acr of the sign-in, or without one.
+func TestVoluntaryACR(t *testing.T) {
+	t.Parallel()
+	for want, configure := range map[any]option{nil: func(*settings) {}, passwordClass: withClasses} {
+		w := newWeb(t, configure)
+		v := w.visitor()
+		v.signIn("alice", "shop")
+		for _, pairs := range [][]string{
+			{"acr_values", "urn:mace:incommon:iap:silver phr"}, {"acr_values", wechatClass},
+			{"acr_values", passwordClass},
+			acr(`{"values":["phr"]}`), acr(`{"value":"` + wechatClass + `"}`), acr(`{"essential":true}`), acr(`null`),
+		} {
+			a := w.redeem("shop", v.code(v.open(w.request("shop", append(pairs, "prompt", "none")...)), "shop"))
+			requireTokens(t, a)
+			require.Equal(t, want, claimsOf(t, a.text("id_token"))["acr"], pairs)
+		}
+	}
+}
+
+// TestRequiredACR: a sign-in that has it is good enough.
+func TestRequiredACR(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t, withClasses)
+	v := w.visitor()
+	required := acr(`{"essential":true,"values":["phr","` + passwordClass + `"]}`)
+	first := v.codeFor("alice", "shop", required...)
+	silent := v.code(v.open(w.request("shop", append(required, "prompt", "none")...)), "shop")
+	pushed := v.code(v.open(w.push("shop", required...)), "shop")
+	for _, code := range []string{first, silent, pushed} {
+		require.Equal(t, passwordClass, claimsOf(t, w.redeem("shop", code).text("id_token"))["acr"])
+	}
+}
+
+// TestUnattainableACR: nobody signs in for nothing (OpenID Connect Core §5.5.1.1).
+func TestUnattainableACR(t *testing.T) {
+	t.Parallel()
+	for _, configure := range []option{func(*settings) {}, withClasses} {
+		w := newWeb(t, configure)
+		v := w.visitor()
+		required := acr(`{"essential":true,"value":"` + wechatClass + `"}`)
+		silently := append([]string{"prompt", "none"}, required...)
+		for _, signedIn := range []bool{false, true} {
+			if signedIn { // makes no difference
+				v.signIn("alice", "shop")
+			}
+			for _, pairs := range [][]string{required, silently} {
+				back := v.answered(v.open(w.request("shop", pairs...)), "shop")
+				require.Equal(t, "unmet_authentication_requirements", back.Get("error"))
+				require.Equal(t, "the state", back.Get("state"))
+			}
+		}
+		p := v.open(w.request("partner", required...))
+		require.Equal(t, http.StatusBadRequest, p.status)
+		require.Contains(t, p.body, "unmet_authentication_requirements", "on a page that leads back")
+		requireError(t, w.pushed("shop", required...), http.StatusBadRequest, "unmet_authentication_requirements")
+	}
+}
+
+// byWechat makes the first session of a browser one that WeChat has signed in.
+type byWechat struct {
+	identity.BrowserSessions
+	opened atomic.Bool
+}
+
+func (s *byWechat) Open(ctx context.Context, session identity.BrowserSession, lifetimes identity.Lifetimes,
+	replaced string) (identity.BrowserSession, error) {
+	if !s.opened.Swap(true) {
+		session.Method = identity.PlatformWechat
+	}
+	return s.BrowserSessions.Open(ctx, session, lifetimes, replaced)
+}
+
+// TestAnotherACRIsRequired than that of the sign-in: the user signs in again.
+func TestAnotherACRIsRequired(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t, withClasses, func(s *settings) {
+		s.stores = func(stores *server.Stores) { stores.Browsers = &byWechat{BrowserSessions: stores.Browsers} }
+	})
+	v := w.visitor()
+	a := w.redeem("shop", v.codeFor("alice", "shop"))
+	require.Equal(t, wechatClass, claimsOf(t, a.text("id_token"))["acr"])
+	required := acr(`{"essential":true,"value":"` + passwordClass + `"}`)
+	silent := w.request("shop", append(required, "prompt", "none")...)
+	require.Equal(t, "login_required", v.answered(v.open(silent), "shop").Get("error"))
+	p := v.follow(v.open(w.request("shop", required...)))
+	require.Contains(t, p.body, `value="alice"`, "it is known who must sign in again")
+	a = w.redeem("shop", v.code(v.enter(p, "alice"), "shop"))
+	require.Equal(t, passwordClass, claimsOf(t, a.text("id_token"))["acr"])
+	v.code(v.open(silent), "shop")
 }

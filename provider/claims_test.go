@@ -198,30 +198,6 @@ func TestClaimsAboutOneUser(t *testing.T) {
 	require.Equal(t, w.user("alice").ID, claimsOf(t, a.text("id_token"))["sub"])
 }
 
-// TestACR: this server states none. Only a request that cannot do without fails.
-func TestACR(t *testing.T) {
-	t.Parallel()
-	w := newClaimsWeb(t)
-	v := w.visitor()
-	v.signIn("alice", "shop")
-	for _, pairs := range [][]string{
-		{"acr_values", "urn:mace:incommon:iap:silver phr"},
-		{"claims", `{"id_token":{"acr":{"values":["phr"]},"auth_time":{"essential":true}}}`},
-		{"claims", `{"id_token":{"acr":{"essential":true}}}`},
-	} {
-		a := w.redeem("shop", v.codeFor("alice", "shop", append(pairs, "prompt", "login")...))
-		require.NotContains(t, claimsOf(t, a.text("id_token")), "acr")
-		require.Contains(t, claimsOf(t, a.text("id_token")), "auth_time")
-	}
-	required := []string{"claims", `{"id_token":{"acr":{"essential":true,"values":["phr"]}}}`}
-	require.Equal(t, "unmet_authentication_requirements",
-		v.answered(v.open(v.request("shop", required...)), "shop").Get("error"))
-	p := v.open(v.request("partner", required...))
-	require.Equal(t, http.StatusBadRequest, p.status)
-	require.Contains(t, p.body, "unmet_authentication_requirements", "on a page that leads back")
-	require.NotContains(t, w.get("/.well-known/openid-configuration", nil).members, "acr_values_supported")
-}
-
 // TestPushedClaims may have up to 4 KiB.
 func TestPushedClaims(t *testing.T) {
 	t.Parallel()
@@ -237,8 +213,6 @@ func TestPushedClaims(t *testing.T) {
 	for _, claims := range []string{sized(4<<10 + 1), sized(8 << 10), "name", `{"userinfo":[]}`} {
 		requireError(t, w.pushed("shop", "claims", claims), http.StatusBadRequest, "invalid_request")
 	}
-	requireError(t, w.pushed("shop", "claims", `{"id_token":{"acr":{"essential":true,"value":"phr"}}}`),
-		http.StatusBadRequest, "unmet_authentication_requirements")
 	back := v.open(v.request("shop", "claims", sized(4<<10)))
 	require.Equal(t, "invalid_request", v.answered(back, "shop").Get("error"), "too long for an address")
 	back = v.open(v.request("shop", "claims", `{"userinfo":{"name":null,"name":null}}`))

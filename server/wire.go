@@ -187,6 +187,7 @@ func (w wiring) authorize(registry *clients.Registry, signIn *signin.Service, is
 		Sessions: w.config.Stores.Sessions, Consents: w.config.Stores.Consents, Tokens: issuer, Keys: w.config.Keys,
 		Lifetimes: identity.Lifetimes{Idle: s.BrowserIdle, Absolute: s.BrowserAbsolute},
 		Volatile:  w.config.Volatile, Limiter: limiter, Terms: s.Pages.LinkedTerms(), Logger: w.config.Logger,
+		ContextClasses: s.ContextClasses,
 	})
 }
 
