@@ -22,6 +22,7 @@ type Claims struct {
 	NotBefore time.Time       // not set by Lingpai
 	AuthTime  time.Time       // when the user signed in
 	Methods   []string        // how the user signed in (RFC 8176 §2, or a value that Lingpai defines)
+	ACR       string          // what that counts for, if the operator has set it (OpenID Connect Core §2)
 	Roles     []string        // if Scope has "roles"
 	Ext       json.RawMessage // an object of claims that the operator set for the user, if Scope has "claims"
 	Wechat    Wechat          // if the client is registered for it
@@ -70,6 +71,7 @@ type payload struct {
 	NotBefore instant         `json:"nbf"`
 	AuthTime  instant         `json:"auth_time"`
 	Methods   []string        `json:"amr"`
+	ACR       string          `json:"acr"`
 	Roles     []string        `json:"roles"`
 	Ext       json.RawMessage `json:"ext"`
 	Wechat    wechat          `json:"wechat"`
@@ -137,7 +139,7 @@ func readClaims(text []byte) (*Claims, error) {
 		Session:  p.Session,
 		IssuedAt: p.IssuedAt.time(), Expires: p.Expires.time(), NotBefore: p.NotBefore.time(),
 		AuthTime: p.AuthTime.time(),
-		Methods:  p.Methods, Roles: p.Roles, Ext: p.Ext, Wechat: Wechat(p.Wechat),
+		Methods:  p.Methods, ACR: p.ACR, Roles: p.Roles, Ext: p.Ext, Wechat: Wechat(p.Wechat),
 	}, nil
 }
 

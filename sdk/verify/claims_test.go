@@ -21,7 +21,8 @@ func TestClaimsAreTyped(t *testing.T) {
 			Scope: "orders.read roles", ID: "t_1",
 			Session: "s_1", IssuedAt: time.Unix(now.Unix(), 0), Expires: time.Unix(now.Unix()+3600, 0),
 			AuthTime: time.Unix(now.Unix()-60, 0),
-			Methods:  []string{"wechat"}, Roles: []string{"editor"}, Ext: json.RawMessage(`{"tenant":7}`),
+			Methods:  []string{"wechat"}, ACR: "urn:example:wechat", Roles: []string{"editor"},
+			Ext:    json.RawMessage(`{"tenant":7}`),
 			Wechat: Wechat{"wx1", "o1", "n1"},
 		}, claims)
 		requireEqual(t, true, claims.IsUser())
@@ -37,13 +38,15 @@ func TestClaimsAreTyped(t *testing.T) {
 func TestAClientIsNotAUser(t *testing.T) {
 	w := newEnv(t)
 	claims, err := w.verifier.Verify(context.Background(), w.token(map[string]any{
-		"sub": "app", "scope": nil, "sid": nil, "auth_time": nil, "amr": nil, "roles": nil, "ext": nil, "wechat": nil,
+		"sub": "app", "scope": nil, "sid": nil, "auth_time": nil, "amr": nil, "acr": nil, "roles": nil,
+		"ext": nil, "wechat": nil,
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	requireEqual(t, false, claims.IsUser())
 	requireEqual(t, Wechat{}, claims.Wechat)
+	requireEqual(t, "", claims.ACR)
 	requireEqual(t, true, claims.AuthTime.IsZero())
 	requireEqual(t, 0, len(claims.Scopes()))
 }

@@ -59,6 +59,7 @@ func (w *env) claims(changes map[string]any) string {
 		"iss": w.issuer.URL, "sub": "u_1", "aud": testAudience, "client_id": "app", "scope": "orders.read roles",
 		"jti": "t_1",
 		"iat": now, "exp": now + 3600, "sid": "s_1", "auth_time": now - 60, "amr": []string{"wechat"},
+		"acr":    "urn:example:wechat",
 		"roles":  []string{"editor"},
 		"ext":    map[string]any{"tenant": 7},
 		"wechat": map[string]any{"appid": "wx1", "openid": "o1", "unionid": "n1"},
