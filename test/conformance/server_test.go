@@ -68,6 +68,7 @@ func start(t *testing.T) *system {
 
 	p := program{t: t, path: harness.Program(t), env: e2e.Environment("SSL_CERT_FILE="+certificate,
 		"LINGPAI_SERVER_ISSUER="+s.issuer, "LINGPAI_SERVER_ADDR="+address, "LINGPAI_SERVER_TRUSTED_PROXIES=127.0.0.1",
+		"LINGPAI_TOKEN_ACR=pwd=urn:example:password,wechat=urn:example:wechat",
 		"LINGPAI_SERVER_SHUTDOWN_DELAY=0s", "LINGPAI_DATABASE_URL=sqlite:"+filepath.Join(folder, "lingpai.db"))}
 	p.env = append(p.env, "LINGPAI_MASTER_KEY="+string(bytes.TrimSpace(p.run(nil, "keys", "new-master-key"))))
 	p.run(nil, "migrate", "up")
