@@ -38,9 +38,11 @@ var connectTemplate = sync.OnceValue(func() *template.Template {
 <style>
 body { max-width: 24rem; margin: 3rem auto; padding: 0 1.5rem; font: 1rem/1.5 system-ui, sans-serif;
   color: #1a1a1a; background: #f7f7f7 }
-h1 { font-size: 1.25rem } small { color: #595959 } form { display: grid; gap: 1rem }
+h1 { font-size: 1.25rem } small { color: #595959 }
+form { display: grid; gap: 1rem }
 input[type=text], button { font: inherit; padding: .75rem; border-radius: .5rem; border: 1px solid #8c8c8c }
-input[type=text] { box-sizing: border-box; width: 100% } button { background: #fff; cursor: pointer } button.main { background: #06733f; border-color: #06733f; color: #fff }
+input[type=text] { box-sizing: border-box; width: 100% } button { background: #fff; cursor: pointer }
+button.main { background: #06733f; border-color: #06733f; color: #fff }
 @media (prefers-color-scheme: dark) { body { color: #eee; background: #111 } small { color: #aaa }
   input[type=text], button { color: #eee; background: #222 } }
 </style>
