@@ -76,16 +76,15 @@ func sessionOf(version int) string {
 	return fmt.Sprintf("01900000-0000-7000-8000-0000000000%02d", version)
 }
 
-// writeAs writes rows as a server of a version does.
-func writeAs(t *testing.T, db *DB, version int) {
+// writeAs writes rows as a server of a version does, with a number that no other rows have.
+func writeAs(t *testing.T, db *DB, version, number int) {
 	t.Helper()
-	number := fmt.Sprint(version)
 	for n, added := range written {
 		if n > version || added == "" {
 			continue
 		}
 		for statement := range strings.SplitSeq(added, ";\n") {
-			statement = strings.NewReplacer("{n}", number, "{session}", sessionOf(version), "{hash}",
+			statement = strings.NewReplacer("{n}", fmt.Sprint(number), "{session}", sessionOf(number), "{hash}",
 				strings.Repeat("s", 32), "{bytes}", db.dialect.bytes).Replace(statement)
 			require.NoError(t, db.write.Exec(statement).Error, statement)
 		}
@@ -108,7 +107,7 @@ func everyVersionUpgrades(t *testing.T, open func() *DB) {
 	for version := 1; version <= newest; version++ {
 		_, err := migrator.UpByOne(ctx)
 		require.NoError(t, err)
-		writeAs(t, db, version)
+		writeAs(t, db, version, version)
 	}
 	for _, table := range tables(t, db) {
 		require.True(t, table == "username_locks" || count(t, db, table) > 0, "no version writes rows of %s", table)
@@ -121,6 +120,7 @@ func everyVersionUpgrades(t *testing.T, open func() *DB) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, before, rowsOfPeople(t, db), "lost at version %d", version)
+		writeAs(t, db, version, newest+version)
 		_, err := db.Schema().MigrateUp(ctx)
 		require.NoError(t, err, "from version %d", version)
 		requireServes(t, db, newest)
