@@ -175,6 +175,10 @@ func TestReadinessNotesAClockThatIsOff(t *testing.T) {
 	w.requires("clock", true, "this server's clock is 1h0m0s behind the database's", 0)
 	clock.Move(-time.Hour)
 	w.requires("clock", true, "", 1)
+	clock.Move(-server.ClockTolerance - time.Second)
+	w.requires("clock", true, "ahead of the database's", 0)
+	clock.Move(2 * time.Second) // to a second less than what is tolerated
+	w.requires("clock", true, "", 1)
 }
 
 func TestReadinessNotesARedisThatRefusesWrites(t *testing.T) {
