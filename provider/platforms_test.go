@@ -129,6 +129,19 @@ func TestHintsFitTheKindOfApp(t *testing.T) {
 	}
 }
 
+// TestAnAppThatIsNotRegisteredIsNamed, although a client has it.
+func TestAnAppThatIsNotRegisteredIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	client := confidentialClient("backend-"+accountApp, oauth.GrantWechatCode)
+	client.Apps = []string{accountApp}
+	require.NoError(t, w.database.Clients().Create(t.Context(), client))
+	a := w.token(backendCode(accountApp, "code"))
+	requireError(t, a, http.StatusInternalServerError, "server_error")
+	require.Contains(t, a.text("error_description"), "is not registered here. The operator must add it with: lingpai "+
+		"apps add "+accountApp)
+}
+
 // TestVirtualVisitorsCannotSignIn: a page in snapshot mode must not create an account.
 func TestVirtualVisitorsCannotSignIn(t *testing.T) {
 	t.Parallel()
