@@ -116,3 +116,17 @@ func TestFrontPageClientWorksWithEveryAPI(t *testing.T) {
 		require.Regexp(t, `--scope `+regexp.QuoteMeta(scope)+`\s`, client)
 	}
 }
+
+// TestTroublesHaveTexts requires, in both languages, texts about what only an operator or a user can end.
+func TestTroublesHaveTexts(t *testing.T) {
+	for page, texts := range map[string][]string{
+		"docs/guide/troubleshooting.md": {"`wechat_errcode` 40226", "The app of the client is not registered here",
+			"`lingpai apps add APPID`", "default_query_exec_mode=exec"},
+		"docs/guide/replicas.md": {"target_session_attrs=read-write", "default_query_exec_mode=exec"},
+	} {
+		for _, text := range texts {
+			require.Contains(t, harness.Document(t, page), text, page)
+			require.Contains(t, harness.Document(t, chinese(page)), text, chinese(page))
+		}
+	}
+}
