@@ -148,26 +148,26 @@ func TestARollingRestartRefusesNobody(t *testing.T) {
 	}
 	done := make(chan struct{})
 	var running sync.WaitGroup
-	repeat := func(do func()) {
+	repeat := func(pause time.Duration, do func()) {
 		running.Go(func() {
 			for {
 				select {
 				case <-done:
 					return
-				case <-time.After(5 * time.Millisecond):
+				case <-time.After(pause):
 					do()
 				}
 			}
 		})
 	}
-	repeat(func() { // the load balancer's probes
+	repeat(200*time.Millisecond, func() { // the load balancer's probes, between which there are many requests
 		for _, base := range []string{two, one} {
 			if ask(base + "/readyz") {
 				ready.Store(&base)
 			}
 		}
 	})
-	repeat(func() {
+	repeat(5*time.Millisecond, func() {
 		if ask(*ready.Load() + "/.well-known/jwks.json") {
 			answered.Add(1)
 		} else {
