@@ -212,12 +212,14 @@ func TestExpiredDeviceCodes(t *testing.T) {
 	w := newDevices(t)
 	pending, approved := w.device("tv"), w.device("tv")
 	v := w.visitor()
+	signIn := v.follow(v.open(pending.complete()))
 	p := v.approval(pending, "alice")
 	v.approve(approved, "alice")
 	w.clock.Move(10*time.Minute + time.Second)
 	pending.requirePoll("expired_token")
 	approved.requirePoll("expired_token")
 	require.Contains(t, v.submit(p, "decision", "allow").body, "代码不正确或已过期")
+	require.Contains(t, v.open(signIn.at).body, "代码不正确或已过期", "not that the user goes back to a site")
 }
 
 // TestParallelRedemptions: one gets tokens, and no other ends its session.

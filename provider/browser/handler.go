@@ -101,7 +101,10 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 	case toAuthorize:
 		v.request, err = h.authorize.Read(r.Context(), query)
 	case toDevice:
-		v.request, err = h.devices.Find(r.Context(), query, v.browser, r.RemoteAddr)
+		if v.request, err = h.devices.Find(r.Context(), query, v.browser, r.RemoteAddr); err != nil {
+			Device{h}.codeFailed(v, query, err)
+			return v, false
+		}
 	default:
 		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
 		return v, false
