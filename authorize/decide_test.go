@@ -64,7 +64,6 @@ func TestDecide(t *testing.T) {
 		"young enough":                           {one, "age=3600", never, StepCode, "alice"},
 		"too old":                                {one, "age=3599", never, StepSignIn, "alice"},
 		"signed in before, with age 0":           {one, "age=0", never, StepSignIn, "alice"},
-		"signed in for the request, with age 0":  {latest, "age=0", again, StepCode, "bob"},
 		"too old, silently":                      {one, "none age=60", never, StepError, "login_required"},
 		"too old, but signed in for the request": {latest, "age=1", again, StepCode, "bob"},
 		"asking for consent":                     {one, "consent", never, StepConsent, "alice"},
