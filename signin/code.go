@@ -59,7 +59,7 @@ func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat *id
 	if err != nil {
 		return Exchange{}, err
 	}
-	if app.InBrowser() && !r.Client.Confidential {
+	if app.InBrowser() && !r.Client.Confidential && !r.atPage {
 		return Exchange{}, errInBrowser
 	}
 	exchange := Exchange{App: app}

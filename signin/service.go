@@ -70,6 +70,7 @@ type Request struct {
 	RestoreAccount bool   // cancels a requested deletion of the account
 
 	userID string // who sends a code as a proof; "" for a sign-in
+	atPage bool   // a code came to a page of this server, in the browser that had been sent for it
 }
 
 // Platforms returns the platforms by grant type.
