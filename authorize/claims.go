@@ -68,15 +68,12 @@ func (r *Request) requested(members map[string]any, name string) ([]string, erro
 	return claims, nil
 }
 
-// methods are the ways to sign in in a browser.
-var methods = []string{identity.MethodPassword}
-
 var errACR = oauth.NewError(oauth.UnmetAuthenticationRequirements, "claims requires an acr that no sign-in in a "+
 	"browser has.")
 
 // attainable refuses a request that no sign-in in a browser could satisfy, before anybody signs in for nothing (OpenID
 // Connect Core §5.5.1.1).
-func attainable(r Request, classes identity.ContextClasses) error {
+func attainable(r Request, classes identity.ContextClasses, methods []string) error {
 	if slices.ContainsFunc(methods, func(method string) bool { return r.accepts(classes[method]) }) {
 		return nil
 	}

@@ -57,7 +57,7 @@ func (s *Service) readForm(ctx context.Context, form url.Values) (Request, error
 		}
 	}
 	r.setCanonical(form)
-	return r, attainable(r, s.classes)
+	return r, attainable(r, s.classes, s.methods)
 }
 
 func invalid(description string) *oauth.Error {

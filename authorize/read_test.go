@@ -63,8 +63,9 @@ func newService(t *testing.T, change ...func(*identity.Client)) *Service {
 	}
 	require.NoError(t, database.Clients().Create(t.Context(), client))
 	keeper := newKeeper(t)
-	return New(Config{Issuer: issuer, Clients: clients.NewRegistry(clients.Config{Store: database.Clients(),
-		Issuer: issuer, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}),
+	return New(Config{Issuer: issuer, Methods: []string{identity.MethodPassword},
+		Clients: clients.NewRegistry(clients.Config{Store: database.Clients(),
+			Issuer: issuer, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}),
 		Tokens: tokens.New(tokens.Config{Issuer: issuer, Keys: keeper, Now: time.Now}), Keys: keeper,
 		Logger: slog.New(slog.DiscardHandler)})
 }

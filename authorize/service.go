@@ -31,6 +31,7 @@ type Config struct {
 	Logger    *slog.Logger
 
 	ContextClasses identity.ContextClasses // as the Tokens have them
+	Methods        []string                // by which users can sign in in a browser
 }
 
 // Service answers authorization requests. It is safe for concurrent use.
@@ -48,6 +49,7 @@ type Service struct {
 	limiter   *limits.Limiter
 	terms     string
 	classes   identity.ContextClasses
+	methods   []string
 	logger    *slog.Logger
 }
 
@@ -56,7 +58,7 @@ func New(c Config) *Service {
 	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, sessions: c.Sessions,
 		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes,
 		pushed: pushedRequests{c.Volatile}, limiter: c.Limiter, terms: c.Terms, classes: c.ContextClasses,
-		logger: c.Logger}
+		methods: c.Methods, logger: c.Logger}
 }
 
 // SessionLife returns how long a browser session lasts at most.

@@ -30,6 +30,7 @@ type Config struct {
 	Grants     *grants.Manager
 	Access     *access.Service
 	Authorize  *authorize.Service
+	Wechat     *authorize.Wechat
 	Devices    *authorize.Devices
 	Pages      *pages.Pages
 	WechatData *wechatdata.Service
@@ -61,7 +62,7 @@ func New(c Config) (http.Handler, error) {
 		slots: slots, bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
 	pages, err := browser.New(browser.Config{Issuer: c.Issuer, Authorize: c.Authorize, Devices: c.Devices,
-		Pages: c.Pages, Logger: c.Logger})
+		Wechat: c.Wechat, Pages: c.Pages, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -132,18 +133,24 @@ func browserRoutes(path string, h *browser.Handler) []route {
 		handler    http.HandlerFunc
 	}{
 		{"authorize", browser.AuthorizePath, slotQuick, tokenBody, h.Authorize},
-		{"end_session", browser.EndSessionPath, slotQuick, tokenBody, h.EndSession},
+		{"end_session", browser.EndSessionPath, slotQuick, tokenBody, browser.SignOut{Handler: h}.EndSession},
 		{"sign_in", browser.SignInPath, slotWaiting, fieldsBody, h.SignIn},
 		{"choose_account", browser.ChooseAccountPath, slotQuick, fieldsBody, h.ChooseAccount},
 		{"consent", browser.ConsentPath, slotQuick, fieldsBody, h.Consent},
 		{"device", browser.DevicePath, slotQuick, fieldsBody, browser.Device{Handler: h}.Page},
-		{"sign_out", browser.SignOutPath, slotQuick, fieldsBody, h.SignOut},
+		{"sign_out", browser.SignOutPath, slotQuick, fieldsBody, browser.SignOut{Handler: h}.Page},
 	} {
 		rows = append(rows,
 			route{page.name, readMethods, path + page.path, corsNone, slotQuick, 0, page.handler},
 			route{page.name, postMethod, path + page.path, corsNone, page.post, page.body, page.handler})
 	}
-	return rows
+	wechat := browser.Wechat{Handler: h}
+	return append(rows,
+		route{"sign_in_wechat", readMethods, path + browser.WechatPath, corsNone, slotQuick, 0,
+			http.HandlerFunc(wechat.Leave)},
+		// a HEAD request must not use the code up
+		route{"sign_in_wechat_return", []string{http.MethodGet}, path + browser.WechatReturnPath, corsNone, slotWaiting,
+			0, http.HandlerFunc(wechat.Return)})
 }
 
 // Limits of a connection. Token requests are small and quick, so slower ones are cut off.

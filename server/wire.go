@@ -22,6 +22,7 @@ import (
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/provider/bounds"
+	"github.com/lingpai/lingpai/provider/browser"
 	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/server/telemetry"
 	"github.com/lingpai/lingpai/signin"
@@ -103,6 +104,7 @@ type services struct {
 	clients    *clients.Registry
 	authorize  *authorize.Service
 	devices    *authorize.Devices
+	wechat     *authorize.Wechat
 	wechatData *wechatdata.Service
 	appTokens  *wechatdata.AppTokens
 }
@@ -174,7 +176,7 @@ func (w wiring) wire() services {
 	w.server.Accounts = accounts.New(accountsConfig)
 	w.server.Notices = backchannel.New(backchannel.Config{Issuer: s.Issuer, Notices: stores.Notices,
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
-	return services{registry, authorizeService, devices, wechatData,
+	return services{registry, authorizeService, devices, w.wechat(authorizeService, signIn, apps), wechatData,
 		wechatdata.NewAppTokens(wechatDataConfig)}
 }
 
@@ -187,7 +189,17 @@ func (w wiring) authorize(registry *clients.Registry, signIn *signin.Service, is
 		Sessions: w.config.Stores.Sessions, Consents: w.config.Stores.Consents, Tokens: issuer, Keys: w.config.Keys,
 		Lifetimes: identity.Lifetimes{Idle: s.BrowserIdle, Absolute: s.BrowserAbsolute},
 		Volatile:  w.config.Volatile, Limiter: limiter, Terms: s.Pages.LinkedTerms(), Logger: w.config.Logger,
-		ContextClasses: s.ContextClasses,
+		ContextClasses: s.ContextClasses, Methods: s.BrowserMethods(),
+	})
+}
+
+// wechat returns the service for browsers that go to pages of WeChat.
+func (w wiring) wechat(service *authorize.Service, signIn *signin.Service, apps identity.Apps) *authorize.Wechat {
+	s := w.config.Settings
+	return authorize.NewWechat(authorize.WechatConfig{
+		Service: service, Apps: apps, Profiles: w.config.Stores.Profiles,
+		Pages: signin.NewWechatPages(signIn, s.WechatConnectURL()), AppIDs: s.WechatApps,
+		Callback: s.Issuer + browser.WechatReturnPath, Now: w.config.Now,
 	})
 }
 
@@ -232,7 +244,7 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	}
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
-		Authorize: s.authorize, Devices: s.devices, Pages: rendered,
+		Authorize: s.authorize, Devices: s.devices, Wechat: s.wechat, Pages: rendered,
 		ContextClasses: w.config.Settings.ContextClasses,
 		WechatData:     s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),

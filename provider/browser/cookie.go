@@ -11,9 +11,10 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// cookie is the one cookie of browsers.
+// cookie is a cookie of browsers: the one that says who is signed in, or the one with trips to WeChat.
 type cookie struct {
 	name   string
+	path   string
 	secure bool
 	life   time.Duration // of a browser session, at most
 }
@@ -22,12 +23,26 @@ type cookie struct {
 // share their cookies. A browser accepts the prefix __Host- only from the host itself, so no neighbor can set it; on
 // http, which an issuer may use on loopback, browsers refuse such cookies.
 func newCookie(issuer string, life time.Duration) cookie {
+	return cookie{"lp_" + hashOf(issuer), "/", false, life}.on(issuer, "__Host-")
+}
+
+// newTripCookie returns the cookie with trips, which may be large, so only the pages below a path get it. The prefix
+// __Host- demands the path /; the trips are sealed for a browser, so another host can set none that count.
+func newTripCookie(issuer, path string) cookie {
+	return cookie{"lp_" + hashOf(issuer) + "_trips", path, false, authorize.TripLasts}.on(issuer, "__Secure-")
+}
+
+func hashOf(issuer string) string {
 	sum := sha256.Sum256([]byte(issuer))
-	name := "lp_" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:6])
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:6])
+}
+
+// on returns the cookie for an issuer, with a prefix if that is on https.
+func (c cookie) on(issuer, prefix string) cookie {
 	if strings.HasPrefix(issuer, "https:") {
-		return cookie{"__Host-" + name, true, life}
+		c.name, c.secure = prefix+c.name, true
 	}
-	return cookie{name, false, life}
+	return c
 }
 
 // read returns the browser that a request is from. Of two cookies with the name, one is an attacker's: neither counts.
@@ -38,9 +53,24 @@ func (c cookie) read(r *http.Request) authorize.Browser {
 	return authorize.Browser{}
 }
 
-// write sets the cookie. SameSite=Lax lets it come along when a client's site sends the browser here.
-func (c cookie) write(w http.ResponseWriter, browser authorize.Browser) {
-	http.SetCookie(w, &http.Cookie{Name: c.name, Value: browser.Cookie(), Path: "/", Secure: c.secure, HttpOnly: true,
+// readTrips returns the trips of a browser.
+func (c cookie) readTrips(r *http.Request) authorize.Trips {
+	if found := r.CookiesNamed(c.name); len(found) == 1 && found[0].Value != "" {
+		return strings.Split(found[0].Value, ".")
+	}
+	return nil
+}
+
+// write sets the cookie to a browser. SameSite=Lax lets it come along when a client's site, or WeChat, sends the
+// browser here.
+func (c cookie) write(w http.ResponseWriter, browser authorize.Browser) { c.set(w, browser.Cookie()) }
+
+func (c cookie) writeTrips(w http.ResponseWriter, trips authorize.Trips) {
+	c.set(w, strings.Join(trips, "."))
+}
+
+func (c cookie) set(w http.ResponseWriter, value string) {
+	http.SetCookie(w, &http.Cookie{Name: c.name, Value: value, Path: c.path, Secure: c.secure, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, MaxAge: int(c.life.Seconds())})
 }
 

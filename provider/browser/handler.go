@@ -20,6 +20,7 @@ type Config struct {
 	Issuer    string
 	Authorize *authorize.Service
 	Devices   *authorize.Devices
+	Wechat    *authorize.Wechat
 	Pages     *pages.Pages
 	Logger    *slog.Logger
 }
@@ -29,8 +30,10 @@ type Handler struct {
 	path      string // of the issuer
 	authorize *authorize.Service
 	devices   *authorize.Devices
+	wechat    *authorize.Wechat
 	pages     *pages.Pages
 	cookie    cookie
+	trips     cookie
 	own       origin
 	logger    *slog.Logger
 }
@@ -41,8 +44,9 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{path: issuer.Path, authorize: c.Authorize, devices: c.Devices, pages: c.Pages,
-		own: newOrigin(issuer), cookie: newCookie(c.Issuer, c.Authorize.SessionLife()), logger: c.Logger}, nil
+	return &Handler{path: issuer.Path, authorize: c.Authorize, devices: c.Devices, wechat: c.Wechat, pages: c.Pages,
+		own: newOrigin(issuer), cookie: newCookie(c.Issuer, c.Authorize.SessionLife()),
+		trips: newTripCookie(c.Issuer, issuer.Path+WechatPath), logger: c.Logger}, nil
 }
 
 // Paths of the pages, below the issuer's.
@@ -54,6 +58,8 @@ const (
 	SignOutPath       = "/sign-out"
 	EndSessionPath    = "/end-session"
 	DevicePath        = "/device"
+	WechatPath        = "/sign-in/wechat"
+	WechatReturnPath  = WechatPath + "/return"
 )
 
 // Parameters of pages, beside those of the request that they carry on.
@@ -62,6 +68,9 @@ const (
 	seenParameter    = "seen" // what the browser has done for the request
 	anotherParameter = "another_account"
 	codeParameter    = "user_code"
+	appParameter     = "wechat_app"     // with which to sign in at WeChat
+	profileParameter = "wechat_profile" // and that it asks for the profile
+	outcomeParameter = "wechat"         // what has come of it
 	toAuthorize      = "authorize"
 	toDevice         = "device"
 
@@ -77,6 +86,9 @@ type visit struct {
 	browser authorize.Browser
 	seen    string
 	another bool       // someone else than who is signed in wants to sign in
+	app     string     // with which they want to sign in at WeChat
+	profile bool       // which asks for the profile
+	outcome string     // what has come of it
 	form    url.Values // nil for GET
 }
 
@@ -91,29 +103,38 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) (visit, bool) {
 		h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.CookiesBlocked})
 		return v, false
 	}
+	ok = h.carry(&v, query)
+	return v, ok
+}
+
+// carry reads the query of a page, which carries the request on. It answers itself, and returns false, if that is not
+// valid.
+func (h *Handler) carry(v *visit, query url.Values) bool {
 	to := query.Get(toParameter)
 	v.seen, v.another = query.Get(seenParameter), query.Has(anotherParameter)
-	for _, own := range []string{toParameter, seenParameter, anotherParameter} {
+	v.app, v.profile, v.outcome = query.Get(appParameter), query.Has(profileParameter), query.Get(outcomeParameter)
+	for _, own := range []string{toParameter, seenParameter, anotherParameter, appParameter, profileParameter,
+		outcomeParameter} {
 		query.Del(own)
 	}
 	var err error
 	switch to {
 	case toAuthorize:
-		v.request, err = h.authorize.Read(r.Context(), query)
+		v.request, err = h.authorize.Read(v.r.Context(), query)
 	case toDevice:
-		if v.request, err = h.devices.Find(r.Context(), query, v.browser, r.RemoteAddr); err != nil {
-			Device{h}.codeFailed(v, query, err)
-			return v, false
+		if v.request, err = h.devices.Find(v.r.Context(), query, v.browser, v.r.RemoteAddr); err != nil {
+			Device{h}.codeFailed(*v, query, err)
+			return false
 		}
 	default:
-		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
-		return v, false
+		h.show(*v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
+		return false
 	}
 	if err != nil {
-		h.refuse(v, err)
-		return v, false
+		h.refuse(*v, err)
+		return false
 	}
-	return v, true
+	return true
 }
 
 // enter reads the query of a page, and the form if one is posted. It answers the request itself, and returns false, if

@@ -22,24 +22,38 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 		h.signIn(v)
 		return
 	}
-	if v.another {
-		h.show(v, http.StatusOK, h.signInPage(v, identity.SignedIn{}))
-		return
+	var user identity.SignedIn
+	if !v.another {
+		next, ok := h.next(v, authorize.StepSignIn)
+		if !ok {
+			return
+		}
+		user = next.User
 	}
-	if next, ok := h.next(v, authorize.StepSignIn); ok {
-		h.show(v, http.StatusOK, h.signInPage(v, next.User))
+	if !(Wechat{h}.outcome(v)) {
+		h.show(v, http.StatusOK, h.signInPage(v, user))
 	}
 }
 
 // signInPage returns the page for a user who must sign in again, or for anybody.
 func (h *Handler) signInPage(v visit, user identity.SignedIn) pages.SignIn {
 	page := pages.SignIn{Form: h.form(v, SignInPath), Client: v.request.Client.Title(), Username: v.request.LoginHint}
+	Wechat{h}.ways(v, &page)
 	if v.another {
-		page.Form.Action = h.url(v, SignInPath, v.seen) + asAnother
+		page.Form.Action = h.signInURL(v, v.seen)
 	} else if name := user.User.Username; name != "" {
 		page.Username, page.Fixed, page.OtherAccount = name, true, h.url(v, SignInPath, v.seen)+asAnother
 	}
 	return page
+}
+
+// signInURL returns the URL of the page, for somebody else than who is signed in if that is what the visit is for.
+func (h *Handler) signInURL(v visit, seen string) string {
+	to := h.url(v, SignInPath, seen)
+	if v.another {
+		to += asAnother
+	}
+	return to
 }
 
 // signIn signs a user in with what the page has posted.

@@ -7,9 +7,12 @@ import (
 	"github.com/lingpai/lingpai/provider/pages"
 )
 
+// SignOut ends the browser sessions of a browser, for a client or for its users.
+type SignOut struct{ *Handler }
+
 // EndSession is the logout endpoint (OpenID Connect RP-Initiated Logout 1.0 §2). A POST becomes a GET once its hint has
 // been acted on: browsers send no cookie with the form of another site.
-func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
+func (h SignOut) EndSession(w http.ResponseWriter, r *http.Request) {
 	v := visit{w: w, r: r, browser: h.cookie.read(r)}
 	values, ok := h.parameters(v)
 	if !ok {
@@ -45,12 +48,12 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
 }
 
 // signOutURL returns the URL of the page that asks, which carries a logout request on.
-func (h *Handler) signOutURL(logout authorize.Logout) string {
+func (h SignOut) signOutURL(logout authorize.Logout) string {
 	return h.path + SignOutPath + "?" + toParameter + "=" + toEndSession + "&" + logout.Query()
 }
 
-// SignOut is the page that asks whether to sign out all users of this browser.
-func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
+// Page is the page that asks whether to sign out all users of this browser.
+func (h SignOut) Page(w http.ResponseWriter, r *http.Request) {
 	v, query, ok := h.enter(w, r)
 	if !ok {
 		return
@@ -77,7 +80,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 	h.askToSignOut(v, logout)
 }
 
-func (h *Handler) askToSignOut(v visit, logout authorize.Logout) {
+func (h SignOut) askToSignOut(v visit, logout authorize.Logout) {
 	users, err := h.authorize.SignedIn(v.r.Context(), v.browser)
 	if err != nil {
 		h.refuse(v, err)
@@ -96,7 +99,7 @@ func (h *Handler) askToSignOut(v visit, logout authorize.Logout) {
 
 // signedOut leads back to the client, or says that nobody is signed in any more. Without a hint or an answer of the
 // user, it goes there by itself only to the operator's own clients (see refuse).
-func (h *Handler) signedOut(v visit, logout authorize.Logout) {
+func (h SignOut) signedOut(v visit, logout authorize.Logout) {
 	to := logout.Return()
 	switch {
 	case to == "":

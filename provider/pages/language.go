@@ -11,7 +11,15 @@ import (
 
 // Languages are the languages of the pages. The pages are in the first one if a browser does not say what its user
 // reads and the operator has not chosen another.
-func Languages() []string { return []string{"zh-CN", "en"} }
+func Languages() []string { return []string{Chinese, "en"} }
+
+// Chinese is the first of them.
+const Chinese = "zh-CN"
+
+// Language returns the language of the pages for a request.
+func (p *Pages) Language(r *http.Request) string {
+	return languageOf(r.URL.Query(), r.Header, p.theme.Language)
+}
 
 // maxLocales is how many languages of a request are read.
 const maxLocales = 10

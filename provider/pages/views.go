@@ -26,7 +26,27 @@ type SignIn struct {
 	OtherAccount string // URL to sign in as another user than the fixed one; "": no link
 	Problem      Problem
 	Wait         time.Duration // with TooManyAttempts
+	Ways         []Way         // other than a password
+	WaysFirst    bool          // they stand above the password
+	NoPassword   bool          // only they would do
 }
+
+// Way is a way to sign in at another site.
+type Way struct{ Name, URL string }
+
+// WechatWay is the name of the way to sign in at WeChat.
+const WechatWay = "wechat"
+
+// WechatProfile says why an official account asks for nickname and picture, before WeChat does.
+type WechatProfile struct {
+	Client   string
+	Continue string // URL at which WeChat asks
+	OtherWay string // URL to sign in otherwise
+}
+
+// Snapshot says how to leave a snapshot, as which WeChat opens pages of programs that it does not trust enough. Nobody
+// can sign in there.
+type Snapshot struct{ Continue string }
 
 // Problem is why a sign-in failed.
 type Problem string
@@ -38,6 +58,9 @@ const (
 	WrongCredentials  Problem = "wrong_credentials"
 	TooManyAttempts   Problem = "too_many_attempts"
 	SignInUnavailable Problem = "unavailable"
+	WechatDeclined    Problem = "wechat_declined"
+	WechatFailed      Problem = "wechat_failed"
+	NoWay             Problem = "no_way" // none that would do works in this browser
 )
 
 // Problems of a code that a device shows.
@@ -165,6 +188,12 @@ const (
 
 // Template implements Page.
 func (SignIn) Template() string { return "sign_in" }
+
+// Template implements Page.
+func (WechatProfile) Template() string { return "wechat_profile" }
+
+// Template implements Page.
+func (Snapshot) Template() string { return "snapshot" }
 
 // Template implements Page.
 func (ChooseAccount) Template() string { return "choose_account" }

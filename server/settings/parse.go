@@ -17,6 +17,7 @@ import (
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/storage/redis"
 	"github.com/lingpai/lingpai/storage/sql"
+	"github.com/lingpai/lingpai/wechat"
 )
 
 func parseAddr(c *Settings, value string) error {
@@ -221,6 +222,21 @@ func parseLimits(c *Settings, value string) error {
 			c.LimitOverrides = map[limits.Name]limits.Rate{}
 		}
 		c.LimitOverrides[limits.Name(name)] = rate
+	}
+	return nil
+}
+
+func parseWechatApps(c *Settings, value string) error {
+	for id := range strings.SplitSeq(value, ",") {
+		switch id = strings.TrimSpace(id); {
+		case id == "":
+		case !wechat.ValidAppID(id):
+			return errors.New("an entry is not an AppID of WeChat")
+		case slices.Contains(c.WechatApps, id):
+			return errors.New("an AppID is there twice")
+		default:
+			c.WechatApps = append(c.WechatApps, id)
+		}
 	}
 	return nil
 }

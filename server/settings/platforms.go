@@ -42,6 +42,22 @@ func (s Settings) IsSimulated(platform string) bool {
 	return !isHost(s.WechatBaseURL, wechat.IsWechatHost)
 }
 
+// WechatConnectURL returns the base URL of WeChat's pages for browsers: a simulator has them beside its API.
+func (s Settings) WechatConnectURL() string {
+	if s.IsSimulated(identity.PlatformWechat) {
+		return strings.TrimSuffix(s.WechatBaseURL, "/")
+	}
+	return wechat.DefaultConnectURL
+}
+
+// BrowserMethods returns the methods of sign-ins in a browser.
+func (s Settings) BrowserMethods() []string {
+	if len(s.WechatApps) > 0 {
+		return []string{identity.MethodPassword, identity.PlatformWechat}
+	}
+	return []string{identity.MethodPassword}
+}
+
 // DescribePlatform returns the name of the platform, or "the simulator at" its address.
 func (s Settings) DescribePlatform(platform string) string {
 	title, base := "WeChat", s.WechatBaseURL

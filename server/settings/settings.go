@@ -46,6 +46,7 @@ type Settings struct {
 	SessionAbsolute                     time.Duration
 	BrowserIdle                         time.Duration // of browser sessions; the next one, too
 	BrowserAbsolute                     time.Duration
+	WechatApps                          []string
 	SessionLimit                        int
 	AddressAttempts                     int
 	LimitOverrides                      map[limits.Name]limits.Rate

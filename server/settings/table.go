@@ -130,6 +130,8 @@ func sessionSettings() []setting {
 			usage: "a browser asks for the password again after this long in any case, 1m to 8760h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.BrowserAbsolute }, time.Minute,
 				clients.MaxIdleTTL)},
+		{key: "browser.wechat_apps", usage: "AppIDs of a website app and an official account with which users can " +
+			"sign in in a browser, separated by commas; empty: by password only", parse: parseWechatApps},
 		{key: "session.limit", fallback: "20",
 			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
 				"the least recently used ones end",

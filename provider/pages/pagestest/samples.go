@@ -22,6 +22,11 @@ func Samples(client, user string) []Sample {
 	missing.Problem, missing.Username = pages.UsernameMissing, ""
 	waiting.Problem, waiting.Wait = pages.TooManyAttempts, 4*time.Minute
 	fixed.Fixed, fixed.OtherAccount = true, "/sign-in?to=authorize"
+	ways := []pages.Way{{Name: pages.WechatWay, URL: "/sign-in/wechat?to=authorize"}}
+	scan, inWechat, declined, only := signIn, signIn, signIn, signIn
+	scan.Ways, inWechat.Ways, inWechat.WaysFirst = ways, ways, true
+	declined.Ways, declined.Problem = ways, pages.WechatDeclined
+	only.Ways, only.NoPassword, only.WaysFirst = ways, true, true
 	consent := pages.Consent{Form: form, Client: client, User: user, OtherAccount: "/choose-account?to=authorize",
 		Scopes:      []string{"openid", "profile", "email", "offline_access"},
 		Destination: "shop.example.com", Remembered: true}
@@ -40,7 +45,11 @@ func Samples(client, user string) []Sample {
 	far.Near, far.Resources, far.Device = false, []string{"https://api.example.com"}, "ExampleTV/2.1"
 	samples := []Sample{
 		{"sign-in", signIn}, {"sign-in-wrong", wrong}, {"sign-in-missing", missing}, {"sign-in-waiting", waiting},
-		{"sign-in-fixed", fixed},
+		{"sign-in-fixed", fixed}, {"sign-in-ways", scan}, {"sign-in-in-wechat", inWechat},
+		{"sign-in-declined", declined}, {"sign-in-wechat-only", only},
+		{"wechat-profile", pages.WechatProfile{Client: client, Continue: "/sign-in/wechat?to=authorize",
+			OtherWay: "/sign-in?to=authorize"}},
+		{"wechat-snapshot", pages.Snapshot{Continue: "/authorize?client_id=shop"}},
 		{"choose-account", pages.ChooseAccount{Form: form, Client: client, OtherAccount: "/sign-in?to=authorize",
 			Accounts: []pages.Account{{Value: "1", Name: user, Age: 20 * time.Minute},
 				{Value: "2", Name: "li.na", Age: 3 * time.Hour}, {Value: "3", Name: "张伟", Age: 50 * time.Hour}}}},

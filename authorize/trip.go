@@ -1,0 +1,79 @@
+package authorize
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// Trip is the way of a browser to a page of WeChat and back. The browser keeps it, sealed, so that nothing is stored
+// before somebody has signed in. The names of its JSON members are short, since cookies are.
+type Trip struct {
+	Query   string `json:"q"`           // of the page that it began at, which carries the request on
+	App     string `json:"a"`           // AppID
+	Profile bool   `json:"p,omitempty"` // the official account asks for the profile
+	Used    bool   `json:"u,omitempty"` // the browser has come back; it may do so again, by the back button
+	State   string `json:"s"`           // that WeChat sends back
+	Began   int64  `json:"t"`           // Unix time in milliseconds
+}
+
+// TripLasts is how long a browser may be away.
+const TripLasts = 15 * time.Minute
+
+const (
+	tripPurpose = "trip to WeChat"
+	maxTrips    = 4    // of a browser, which may have several tabs; the oldest goes
+	maxTripsLen = 3800 // characters of them all, so that they fit into one cookie
+)
+
+// newTripState returns a random state: letters and digits, as WeChat demands.
+func newTripState() string { return rand.Text() }
+
+// Trips are the sealed trips of a browser, the newest first.
+type Trips []string
+
+// with returns the trips with a new one, without those for which there is no room.
+func (t Trips) with(sealed string) Trips {
+	kept, size := Trips{sealed}, len(sealed)
+	for _, other := range t {
+		if size += 1 + len(other); len(kept) == maxTrips || size > maxTripsLen {
+			break
+		}
+		kept = append(kept, other)
+	}
+	return kept
+}
+
+// sealTrip seals a trip for a browser.
+func (w *Wechat) sealTrip(trip Trip, browser Browser) (string, error) {
+	plain, err := json.Marshal(trip)
+	if err != nil {
+		return "", err
+	}
+	sealed, ok := w.service.keys.Current().Seal(tripPurpose, browser.own, plain)
+	if !ok {
+		return "", tokens.ErrNotSigned
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// find returns the trip with a state, and its place, or -1. Neither another browser's trip counts, nor one that began
+// long ago.
+func (w *Wechat) find(trips Trips, browser Browser, state string) (Trip, int) {
+	var found Trip
+	n := slices.IndexFunc(trips, func(text string) bool {
+		found = Trip{}
+		sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+		if err != nil {
+			return false
+		}
+		plain, err := w.service.keys.Current().Unseal(tripPurpose, browser.own, sealed)
+		return err == nil && json.Unmarshal(plain, &found) == nil && found.State == state &&
+			w.now().Sub(time.UnixMilli(found.Began)) < TripLasts
+	})
+	return found, n
+}
