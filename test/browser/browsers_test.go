@@ -25,11 +25,7 @@ const wechatUserAgent = "Mozilla/5.0 (Linux; Android 14; PHM110 Build/UKQ1.23110
 // testInWeChat: the pages work at the width of a phone and for the user agent of WeChat. WeChat's own browser is not
 // tested by this.
 func testInWeChat(v walker) {
-	v.do(as(phoneChinese), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetUserAgentOverride,
-			emulation.SetUserAgentOverrideParams{UserAgent: wechatUserAgent})
-		return err
-	}))
+	v.do(withinWechat())
 	v.open("partner")
 	v.fits()
 	v.signIn()
@@ -37,6 +33,15 @@ func testInWeChat(v walker) {
 	v.fits()
 	v.click("#consent-allow")
 	require.Equal(v.t, v.user, v.name(v.redeem("partner", v.answer())))
+}
+
+// withinWechat makes a tab look like WeChat's on a phone.
+func withinWechat() chromedp.Action[chromedp.Void] {
+	return chromedp.Steps(as(phoneChinese), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetUserAgentOverride,
+			emulation.SetUserAgentOverrideParams{UserAgent: wechatUserAgent})
+		return err
+	}))
 }
 
 // fits requires that nothing is wider than the screen, and that the page is in the language of the phone.

@@ -22,7 +22,7 @@ func TestSigningIn(t *testing.T) {
 		"TwoAccounts": testTwoAccounts, "WrongPassword": testWrongPassword, "PromptLogin": testPromptLogin,
 		"ConsentDenied": testConsentDenied, "FormPost": testFormPost, "BackAfterSignOut": testBackAfterSignOut,
 		"BackAfterLogout": testBackAfterLogout, "InWeChat": testInWeChat, "ManyTabs": testManyTabs,
-		"BrokenCookies": testBrokenCookies,
+		"BrokenCookies": testBrokenCookies, "Scan": testScan, "WithinWechat": testWithinWechat,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(w.walker(t, strings.ToLower(name)))
@@ -146,14 +146,21 @@ func testBackAfterLogout(v walker) {
 func (v walker) seesNothingGoingBack() {
 	v.t.Helper()
 	for n := v.historyIndex() - 1; n > 0; n-- { // 0 is the empty page of a new tab
-		_, err := chromedp.Run(v.tab, chromedp.Evaluate[any]("history.back()"))
-		require.NoError(v.t, err)
-		for complete := false; !complete || v.historyIndex() > n; {
-			require.NoError(v.t, v.tab.Err())
-			complete, _ = chromedp.Run(v.tab, chromedp.Evaluate[bool]("document.readyState === 'complete'"))
-		}
+		v.back()
 		require.True(v.t, v.evaluate(`!document.body.innerText.includes('`+v.user+`') &&
 			[...document.querySelectorAll('input[type=password]')].every(field => !field.value)`))
+	}
+}
+
+// back goes back by one page.
+func (v walker) back() {
+	v.t.Helper()
+	n := v.historyIndex() - 1
+	_, err := chromedp.Run(v.tab, chromedp.Evaluate[any]("history.back()"))
+	require.NoError(v.t, err)
+	for complete := false; !complete || v.historyIndex() > n; {
+		require.NoError(v.t, v.tab.Err())
+		complete, _ = chromedp.Run(v.tab, chromedp.Evaluate[bool]("document.readyState === 'complete'"))
 	}
 }
 

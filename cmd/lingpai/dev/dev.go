@@ -63,8 +63,12 @@ func Run(ctx context.Context, o Options) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if c.WechatBaseURL, err = startSimulator(ctx, o, seeds); err != nil {
+	if c.WechatBaseURL, err = startSimulator(ctx, o, seeds.simulated(originOf(c.Issuer).Hostname())); err != nil {
 		return err
+	}
+	if len(c.WechatApps) == 0 {
+		c.WechatApps = []string{seeds.browserApp(identity.KindWebsite).ID,
+			seeds.browserApp(identity.KindOfficialAccount).ID}
 	}
 	if c.QQBaseURL == inProcess {
 		c.QQBaseURL = c.WechatBaseURL + simulator.QQPath

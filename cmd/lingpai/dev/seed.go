@@ -2,6 +2,8 @@ package dev
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"maps"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/storage/sql"
+	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
 const (
@@ -91,6 +94,8 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 			Platform: identity.PlatformWechat, ID: s.AppID, Kind: identity.KindMiniProgram,
 			Name: "Simulated mini-program", Secret: identity.Secret(s.AppSecret),
 		}),
+		database.Apps().Add(ctx, s.browserApp(identity.KindWebsite)),
+		database.Apps().Add(ctx, s.browserApp(identity.KindOfficialAccount)),
 		database.Clients().Create(ctx, newClient(s, miniProgram, "", oauth.GrantWechatCode, oauth.GrantRefreshToken)),
 		database.Clients().Create(ctx, newClient(s, confidential, s.ClientSecret, oauth.GrantWechatCode,
 			oauth.GrantPassword, oauth.GrantRefreshToken, oauth.GrantClientCredentials)),
@@ -100,6 +105,27 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 		}
 	}
 	return nil
+}
+
+// openPlatform is the Open Platform account of the sample apps for browsers.
+const openPlatform = "simulated"
+
+// browserApp returns the sample app of a kind with which users sign in in a browser. Its AppID depends on that of the
+// mini-program, so that a folder of an older version has it too.
+func (s seeds) browserApp(kind string) identity.App {
+	sum := sha256.Sum256([]byte(kind + s.AppID))
+	return identity.App{Platform: identity.PlatformWechat, ID: "wx" + hex.EncodeToString(sum[:8]), Kind: kind,
+		Name: "Simulated " + kind, Secret: identity.Secret(s.AppSecret), OpenPlatform: openPlatform}
+}
+
+// simulated returns the sample apps as the simulator knows them. The pages of those for browsers lead back to a host.
+func (s seeds) simulated(host string) []wechattest.App {
+	apps := []wechattest.App{{AppID: s.AppID, Secret: s.AppSecret}}
+	for _, kind := range []string{identity.KindWebsite, identity.KindOfficialAccount} {
+		apps = append(apps, wechattest.App{AppID: s.browserApp(kind).ID, Secret: s.AppSecret, Kind: kind,
+			OpenPlatform: openPlatform, CallbackHost: host})
+	}
+	return apps
 }
 
 func newClient(s seeds, id, secret string, grantNames ...string) identity.Client {

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,27 +11,30 @@ import (
 	"strings"
 
 	"github.com/lingpai/lingpai/cmd/lingpai/simulator"
+	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
 // inProcess stands for a simulator in this process, whose port is not known yet.
 const inProcess = "http://127.0.0.1:0"
 
-// startSimulator runs a simulator with the sample app, unless one is configured, and returns its URL. A configured
-// simulator gets the sample app as well.
-func startSimulator(ctx context.Context, o Options, seeds seeds) (string, error) {
+// startSimulator runs a simulator with the sample apps, unless one is configured, and returns its URL. A configured
+// simulator gets the sample apps as well.
+func startSimulator(ctx context.Context, o Options, apps []wechattest.App) (string, error) {
 	if base := o.Settings.WechatBaseURL; base != inProcess {
 		if o.SimulatorAddr != "" {
 			return "", errors.New("--simulator-addr: wechat.base_url names another simulator; unset one of them")
 		}
-		return base, registerApp(ctx, base, seeds)
+		return base, registerApps(ctx, base, apps)
 	}
 	listener, err := o.listenForSimulator()
 	if err != nil {
 		return "", err
 	}
 	simulators := simulator.New()
-	if err := simulators.Add([]string{seeds.AppID + ":" + seeds.AppSecret}); err != nil {
-		return "", err
+	for _, app := range apps {
+		if err := simulators.AddWechat(app); err != nil {
+			return "", err
+		}
 	}
 	go func() { _ = simulators.Serve(ctx, o.Stderr, listener) }()
 	return "http://" + listener.Addr().String(), nil
@@ -57,9 +61,16 @@ func (o Options) listenForSimulator() (net.Listener, error) {
 	return listener, os.WriteFile(path, []byte(listener.Addr().String()+"\n"), 0o600)
 }
 
-// registerApp adds the sample app to a simulator.
-func registerApp(ctx context.Context, base string, s seeds) error {
-	_, err := post(ctx, base+"/_sim/apps", "application/json", fmt.Sprintf(`{"appid":%q,"secret":%q}`,
-		s.AppID, s.AppSecret))
-	return err
+// registerApps adds the sample apps to a simulator.
+func registerApps(ctx context.Context, base string, apps []wechattest.App) error {
+	for _, app := range apps {
+		body, err := json.Marshal(app)
+		if err != nil {
+			return err
+		}
+		if _, err := post(ctx, base+"/_sim/apps", "application/json", string(body)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -51,6 +51,9 @@ func (s Simulators) Add(pairs []string) error {
 	return nil
 }
 
+// AddWechat adds an app of WeChat of any kind.
+func (s Simulators) AddWechat(app wechattest.App) error { return s.wechat.AddApp(app) }
+
 // Serve serves HTTP on a listener until the context ends, and logs to w.
 func (s Simulators) Serve(ctx context.Context, w io.Writer, listener net.Listener) error {
 	mux := http.NewServeMux()

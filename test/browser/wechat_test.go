@@ -1,0 +1,61 @@
+package browser_test
+
+import (
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// testScan signs in at the page of a website app, after somebody who declined has gone back.
+func testScan(v walker) {
+	v.open("partner")
+	v.click("#way-wechat")
+	v.click("#decline")
+	v.do(chromedp.WaitVisible(chromedp.CSS("#declined")))
+	for !v.evaluate(`document.getElementById('way-wechat') !== null`) {
+		v.back()
+	}
+	v.evaluate(`document.getElementById('way-wechat').click() === undefined`) // the page is as it was left
+	v.atWechat()
+	v.click("#consent-allow")
+	tokens := v.redeem("partner", v.answer())
+	require.NotEmpty(v.t, tokens["id_token"])
+	v.open("partner")
+	require.NotEmpty(v.t, v.answer().Get("code"), "the browser is still signed in")
+}
+
+// testWithinWechat signs a new user in at an official account: first nothing is asked, and then, after a tap, whether
+// the profile may be given out.
+func testWithinWechat(v walker) {
+	v.do(withinWechat())
+	v.open("shop")
+	v.fits()
+	v.click("#way-wechat")
+	v.atWechat()
+	v.do(chromedp.WaitVisible(chromedp.CSS("#wechat-continue")))
+	v.fits()
+	v.click("#wechat-continue")
+	v.click("#allow")
+	require.NotEmpty(v.t, v.redeem("shop", v.answer())["id_token"])
+
+	v.do(chromedp.Navigate(v.Simulator.URL + "/connect/phone"))
+	v.do(chromedp.WaitVisible(chromedp.CSS("#snapshot")), chromedp.Click(chromedp.CSS("#snapshot")),
+		chromedp.SetValue(chromedp.CSS("#user"), "eve"))
+	v.click("#confirm")
+	v.do(chromedp.WaitReady(chromedp.CSS("#snapshot[checked]")))
+	v.do(chromedp.Navigate(v.request("shop", "prompt", "login")))
+	v.click("#way-wechat")
+	v.click("#wechat-continue")
+	v.do(chromedp.WaitVisible(chromedp.CSS("#continue")))
+	require.Contains(v.t, v.text(), "使用完整服务")
+	v.fits()
+	v.back()
+	require.True(v.t, v.evaluate(`document.getElementById('wechat-continue') !== null`),
+		"each page can be entered again")
+}
+
+// atWechat says at the simulator's page who scans, or whose phone it is.
+func (v walker) atWechat() {
+	v.t.Helper()
+	v.do(chromedp.WaitVisible(chromedp.CSS("#user")), chromedp.SetValue(chromedp.CSS("#user"), v.user))
+	v.click("#confirm")
+}
