@@ -96,3 +96,19 @@ func TestDoctorComparesClocks(t *testing.T) {
 		requireFinding(t, findings, "apps", statusOK, appID+": the simulator at ", "")
 	}
 }
+
+// TestDoctorLooksAtTheAppsForBrowsers: whether they are there, of a kind that has pages, and can send browsers back.
+func TestDoctorLooksAtTheAppsForBrowsers(t *testing.T) {
+	t.Parallel()
+	o, _ := healthy(t)
+	const website = "wx2222222222222222"
+	o = o.with("LINGPAI_BROWSER_WECHAT_APPS=" + website)
+	requireFinding(t, o.examined(), "apps", statusFault, website+": it is in browser.wechat_apps, but not registered",
+		"lingpai apps add "+website)
+	o.okWith(simSecret, "apps", "add", website, "--kind", "website")
+	requireFinding(t, o.examined(), "apps", statusOK, website+": browsers come back from WeChat to ", "")
+	requireFinding(t, o.with("LINGPAI_SERVER_ISSUER=https://id.example.com:8443").examined(), "apps", statusFault,
+		"(10003), and server.issuer has the port 8443", "port of https")
+	requireFinding(t, o.with("LINGPAI_BROWSER_WECHAT_APPS="+appID).examined(), "apps", statusFault,
+		"of the kind mini-program", "LINGPAI_BROWSER_WECHAT_APPS")
+}

@@ -31,6 +31,7 @@ func (d *doctor) checkApps(ctx context.Context) {
 		}
 		d.checkApp(ctx, app)
 	}
+	d.report.judgeBrowserApps(d.settings, apps)
 }
 
 // checkApp decrypts the AppSecret, and lets the platform check it unless that is known to fail.

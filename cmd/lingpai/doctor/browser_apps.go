@@ -1,0 +1,34 @@
+package doctor
+
+import (
+	"net/url"
+	"slices"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server/settings"
+)
+
+// judgeBrowserApps reports whether users can sign in in a browser with the apps that are configured for it.
+func (r *report) judgeBrowserApps(c settings.Settings, apps []identity.App) {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil || issuer.Host == "" {
+		return // has been reported
+	}
+	for _, id := range c.WechatApps {
+		n := slices.IndexFunc(apps, func(app identity.App) bool { return app.ID == id })
+		switch {
+		case n < 0:
+			r.fault(id+": it is in browser.wechat_apps, but not registered",
+				"add it with: lingpai apps add "+id+" --kind website, or --kind official-account")
+		case !apps[n].InBrowser():
+			r.fault(id+": it is in browser.wechat_apps, but nobody can sign in in a browser with an app of the kind "+
+				apps[n].Kind, "take it out of browser.wechat_apps (LINGPAI_BROWSER_WECHAT_APPS)")
+		case issuer.Port() != "" && !settings.IsLoopback(issuer.Hostname()):
+			r.fault(id+": WeChat sends browsers back to hosts without a port only (10003), and server.issuer has the "+
+				"port "+issuer.Port(), "serve the issuer at the port of https")
+		default:
+			r.ok(id + ": browsers come back from WeChat to " + issuer.Hostname() + ", which must be registered for " +
+				"the app there")
+		}
+	}
+}
