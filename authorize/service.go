@@ -70,10 +70,13 @@ type Next struct {
 	User  identity.SignedIn   // who is signed in; for StepSignIn the one who must sign in again, if known
 	Users []identity.SignedIn // for StepChoose
 	Now   time.Time           // by the store's clock
-	Seen  string              // for pages: goes with the request
 
-	failed *oauth.Error // for StepError
+	failed *oauth.Error  // for StepError
+	seen   func() string // for pages
 }
+
+// Seen returns what goes with the request to a page: what the browser has done for it.
+func (n Next) Seen() string { return n.seen() }
 
 // Judge decides what a request is answered with. It issues nothing: a page is judged each time that it is shown. seen
 // is what a page of this browser got before, or "". It returns oauth.TemporarilyUnavailable if the store fails.
@@ -96,12 +99,10 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 		}
 	}
 	next := Next{Step: decided.step, User: decided.user, Users: decided.users, Now: now, failed: decided.failed}
-	if next.Step != StepCode && next.Step != StepError {
-		if at.seen.At.IsZero() {
-			at.seen.At = now
-		}
-		next.Seen = s.writeSeen(at.seen, r, browser)
+	if at.seen.At.IsZero() {
+		at.seen.At = now
 	}
+	next.seen = func() string { return s.writeSeen(at.seen, r, browser) }
 	return next, nil
 }
 

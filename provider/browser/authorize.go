@@ -55,7 +55,7 @@ func (h *Handler) judge(v visit) {
 		h.cookie.write(v.w, v.browser)
 	}
 	v.w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(v.w, v.r, h.url(v, pathOf(next.Step), next.Seen), http.StatusSeeOther)
+	http.Redirect(v.w, v.r, h.url(v, pathOf(next.Step), next.Seen()), http.StatusSeeOther)
 }
 
 // pathOf returns the path of the page of a step.

@@ -76,7 +76,7 @@ func (h Device) codeFailed(v visit, query url.Values, err error) {
 func (h Device) ask(v visit, next authorize.Next) {
 	page := pages.ApproveDevice{
 		Form: h.form(v, "", pages.Field{Name: "session", Value: next.User.ID}), Client: v.request.Client.Title(),
-		User: next.User.Name(), OtherAccount: h.url(v, SignInPath, next.Seen) + asAnother,
+		User: next.User.Name(), OtherAccount: h.url(v, SignInPath, next.Seen()) + asAnother,
 		UserCode: v.request.UserCode, Scopes: v.request.Scopes(), Address: v.request.Address,
 		Device: v.request.Device, Near: v.request.Near(v.r.RemoteAddr),
 	}
