@@ -152,7 +152,8 @@ func (h Wechat) ways(v visit, page *pages.SignIn) {
 	for _, app := range ways.Apps {
 		page.Ways = append(page.Ways, pages.Way{Name: pages.WechatWay, URL: h.link(v, app.ID, false)})
 	}
-	page.WaysFirst, page.NoPassword = ways.First && len(ways.Apps) > 0, !ways.Password
+	page.NoPassword = !ways.Password
+	page.WaysFirst = (ways.First || page.NoPassword) && len(ways.Apps) > 0
 	switch {
 	case page.NoPassword && len(ways.Apps) == 0:
 		page.Problem = pages.NoWay

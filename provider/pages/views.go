@@ -28,7 +28,18 @@ type SignIn struct {
 	Wait         time.Duration // with TooManyAttempts
 	Ways         []Way         // other than a password
 	WaysFirst    bool          // they stand above the password
-	NoPassword   bool          // only they would do
+	NoPassword   bool          // only they would do, so they stand first
+}
+
+// AtField returns the field that the problem is about: "username" or "password"; "" for another.
+func (s SignIn) AtField() string {
+	switch s.Problem {
+	case UsernameMissing:
+		return "username"
+	case PasswordMissing, WrongCredentials:
+		return "password"
+	}
+	return ""
 }
 
 // Way is a way to sign in at another site.
