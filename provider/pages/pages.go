@@ -109,17 +109,21 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page 
 	_, _ = w.Write(body.Bytes()) // an error means that the caller is gone
 }
 
+const (
+	policyPrefix = "default-src 'none'; style-src 'self'; img-src 'self'; "
+	policySuffix = "; frame-ancestors 'none'; base-uri 'none'"
+)
+
 // setHeaders sets the headers with which a page allows only what it needs, cannot be framed, is not stored, and tells
 // other sites nothing. The page of FormPost posts to another site: it has no form-action, which browsers apply to
 // redirects after a form too, and tells that site the origin it came from.
 func setHeaders(header http.Header, page Page) {
-	policy, referrer := "form-action 'self'", "same-origin"
+	policy, referrer := policyPrefix+"form-action 'self'"+policySuffix, "same-origin"
 	if _, posts := page.(FormPost); posts {
-		policy, referrer = "script-src 'self'", "strict-origin"
+		policy, referrer = policyPrefix+"script-src 'self'"+policySuffix, "strict-origin"
 	}
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; "+policy+
-		"; frame-ancestors 'none'; base-uri 'none'")
+	header.Set("Content-Security-Policy", policy)
 	header.Set("Referrer-Policy", referrer)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
