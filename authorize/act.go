@@ -27,24 +27,25 @@ func (s *Service) SignIn(ctx context.Context, r Request, browser Browser, seen s
 	if err != nil {
 		return browser, seen, err
 	}
-	opened, done, err := s.open(ctx, r, browser, seen, identity.BrowserSession{
+	return s.open(ctx, r, browser, seen, identity.BrowserSession{
 		UserID: user.ID, Epoch: user.AuthEpoch, Method: identity.MethodPassword, Device: c.Device,
 	})
-	if err != nil {
-		s.signIn.GiveBack(ctx, user.ID, r.Client.ID)
-	}
-	return opened, done, err
 }
 
 // returnsWithin is how long a new browser session waits for the browser to come back with its secret. The browser never
 // does if the answer is lost, or if the answer to a sign-in in another tab at the same time replaces the cookie.
 const returnsWithin = time.Hour
 
-// open opens a browser session for an authenticated user. It replaces an older one of the same user in this browser, so
-// that a secret from before the sign-in is of no use (session fixation), and ends the session that the browser has no
-// room for: nobody could sign it out there.
+// open opens a browser session for an authenticated user, whose sign-in it gives back if it fails. It replaces an older
+// one of the same user in this browser, so that a secret from before the sign-in is of no use (session fixation), and
+// ends the session that the browser has no room for: nobody could sign it out there.
 func (s *Service) open(ctx context.Context, r Request, browser Browser, seen string,
-	session identity.BrowserSession) (Browser, string, error) {
+	session identity.BrowserSession) (_ Browser, _ string, err error) {
+	defer func() {
+		if err != nil {
+			s.signIn.GiveBack(ctx, session.UserID, r.Client.ID)
+		}
+	}()
 	users, now, err := s.browsers.Find(ctx, browser.hashes()...)
 	if err != nil {
 		return browser, seen, oauth.StoreFailed(err)

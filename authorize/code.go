@@ -12,7 +12,6 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
-	"github.com/lingpai/lingpai/tokens"
 )
 
 const (
@@ -68,27 +67,23 @@ func newCode(set *keys.Set, r Request, user identity.SignedIn, now time.Time) (s
 	if err != nil {
 		return "", err
 	}
-	sealed, ok := set.Seal(codePurpose, nil, plain)
-	if !ok {
-		return "", tokens.ErrNotSigned
+	sealed, err := seal(set, codePurpose, nil, plain)
+	switch {
+	case err != nil:
+		return "", err
+	case len(codePrefix)+len(sealed) > maxCode:
+		return "", errCodeTooLong
 	}
-	if text := codePrefix + base64.RawURLEncoding.EncodeToString(sealed); len(text) <= maxCode {
-		return text, nil
-	}
-	return "", errCodeTooLong
+	return codePrefix + sealed, nil
 }
 
 // OpenCode returns what a code grants, or ErrBadCode. It does not check whether the code has expired or was used.
 func OpenCode(set *keys.Set, text string) (Code, error) {
 	encoded, ok := strings.CutPrefix(text, codePrefix)
-	if !ok || len(text) > maxCode || strings.ContainsAny(encoded, "\r\n") {
+	if !ok || len(text) > maxCode {
 		return Code{}, ErrBadCode
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil {
-		return Code{}, ErrBadCode
-	}
-	plain, err := set.Unseal(codePurpose, nil, sealed)
+	plain, err := unseal(set, codePurpose, nil, encoded)
 	var code Code
 	if err != nil || json.Unmarshal(plain, &code) != nil {
 		return Code{}, ErrBadCode

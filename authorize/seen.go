@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -35,21 +34,14 @@ func (s *Service) writeSeen(seen Seen, r Request, browser Browser) string {
 	}
 	b = append(b, flags)
 	chosen, _ := uuid.Parse(seen.Chosen) // the zero UUID for none
-	sealed, ok := s.keys.Current().Seal(seenPurpose, boundTo(r, browser), append(b, chosen[:]...))
-	if !ok {
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString(sealed)
+	text, _ := seal(s.keys.Current(), seenPurpose, boundTo(r, browser), append(b, chosen[:]...))
+	return text
 }
 
 // readSeen returns what has been done, or the zero value if the text was not written for this request and browser, or
 // too long ago.
 func (s *Service) readSeen(text string, r Request, browser Browser, now time.Time) Seen {
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return Seen{}
-	}
-	b, err := s.keys.Current().Unseal(seenPurpose, boundTo(r, browser), sealed)
+	b, err := unseal(s.keys.Current(), seenPurpose, boundTo(r, browser), text)
 	if err != nil || len(b) != seenSize {
 		return Seen{}
 	}

@@ -1,13 +1,9 @@
 package authorize
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"time"
-
-	"github.com/lingpai/lingpai/tokens"
 )
 
 // Trip is the way of a browser to a page of WeChat and back. The browser keeps it, sealed, so that nothing is stored
@@ -30,9 +26,6 @@ const (
 	maxTripsLen = 3800 // characters of them all, so that they fit into one cookie
 )
 
-// newTripState returns a random state: letters and digits, as WeChat demands.
-func newTripState() string { return rand.Text() }
-
 // Trips are the sealed trips of a browser, the newest first.
 type Trips []string
 
@@ -54,11 +47,7 @@ func (w *Wechat) sealTrip(trip Trip, browser Browser) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sealed, ok := w.service.keys.Current().Seal(tripPurpose, browser.own, plain)
-	if !ok {
-		return "", tokens.ErrNotSigned
-	}
-	return base64.RawURLEncoding.EncodeToString(sealed), nil
+	return seal(w.config.Service.keys.Current(), tripPurpose, browser.own, plain)
 }
 
 // find returns the trip with a state, and its place, or -1. Neither another browser's trip counts, nor one that began
@@ -67,13 +56,9 @@ func (w *Wechat) find(trips Trips, browser Browser, state string) (Trip, int) {
 	var found Trip
 	n := slices.IndexFunc(trips, func(text string) bool {
 		found = Trip{}
-		sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-		if err != nil {
-			return false
-		}
-		plain, err := w.service.keys.Current().Unseal(tripPurpose, browser.own, sealed)
+		plain, err := unseal(w.config.Service.keys.Current(), tripPurpose, browser.own, text)
 		return err == nil && json.Unmarshal(plain, &found) == nil && found.State == state &&
-			w.now().Sub(time.UnixMilli(found.Began)) < TripLasts
+			w.config.Now().Sub(time.UnixMilli(found.Began)) < TripLasts
 	})
 	return found, n
 }

@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"time"
@@ -23,20 +24,10 @@ type WechatConfig struct {
 }
 
 // Wechat signs users in on pages of WeChat: a browser goes there with a state, and comes back with a code.
-type Wechat struct {
-	service  *Service
-	apps     identity.Apps
-	profiles identity.Profiles
-	pages    signin.WechatPages
-	appIDs   []string
-	callback string
-	now      func() time.Time
-}
+type Wechat struct{ config WechatConfig }
 
 // NewWechat returns a Wechat.
-func NewWechat(c WechatConfig) *Wechat {
-	return &Wechat{c.Service, c.Apps, c.Profiles, c.Pages, c.AppIDs, c.Callback, c.Now}
-}
+func NewWechat(c WechatConfig) *Wechat { return &Wechat{c} }
 
 // Ways are the ways in which a user can sign in for a request, in a browser where it is.
 type Ways struct {
@@ -47,17 +38,17 @@ type Ways struct {
 
 // Ways returns the ways for a request, in a browser with a User-Agent header.
 func (w *Wechat) Ways(ctx context.Context, r Request, userAgent string) Ways {
-	environment, classes := EnvironmentOf(userAgent), w.service.classes
+	environment, classes := EnvironmentOf(userAgent), w.config.Service.classes
 	ways := Ways{Password: r.accepts(classes[identity.MethodPassword]), First: environment == InWechat}
 	if !r.accepts(classes[identity.PlatformWechat]) {
 		return ways
 	}
-	for _, id := range w.appIDs {
-		app, err := signin.FindApp(ctx, w.apps, identity.PlatformWechat, id)
+	for _, id := range w.config.AppIDs {
+		app, err := signin.FindApp(ctx, w.config.Apps, identity.PlatformWechat, id)
 		switch {
 		case err != nil:
-			w.service.logger.WarnContext(ctx, "an app of browser.wechat_apps cannot be offered", "appid", id, "error",
-				err)
+			w.config.Service.logger.WarnContext(ctx, "an app of browser.wechat_apps cannot be offered", "appid", id,
+				"error", err)
 		case environment.offers(app.Kind):
 			ways.Apps = append(ways.Apps, app)
 		}
@@ -75,13 +66,14 @@ type Departure struct {
 
 // Leave returns the URL of the page at WeChat, and the browser's trips with this one.
 func (w *Wechat) Leave(browser Browser, trips Trips, d Departure) (string, Trips, error) {
-	trip := Trip{Query: d.Query, App: d.App.ID, Profile: d.Profile, State: newTripState(), Began: w.now().UnixMilli()}
+	trip := Trip{Query: d.Query, App: d.App.ID, Profile: d.Profile, State: rand.Text(),
+		Began: w.config.Now().UnixMilli()}
 	sealed, err := w.sealTrip(trip, browser)
 	if err != nil {
 		return "", nil, err
 	}
-	return w.pages.URL(signin.ConnectRequest{App: d.App, RedirectURI: w.callback, State: trip.State, Profile: d.Profile,
-		Chinese: d.Chinese}), trips.with(sealed), nil
+	return w.config.Pages.URL(signin.ConnectRequest{App: d.App, RedirectURI: w.config.Callback, State: trip.State,
+		Profile: d.Profile, Chinese: d.Chinese}), trips.with(sealed), nil
 }
 
 // ErrNoTrip is about a browser that comes back from a page to which it was not sent, or too late: a code that an
@@ -114,30 +106,27 @@ func (w *Wechat) Return(browser Browser, trips Trips, state string) (Trip, Trips
 // [signin.WechatPages.SignedIn].
 func (w *Wechat) SignIn(ctx context.Context, r Request, browser Browser, seen string, trip Trip, code string,
 	c Credentials) (Browser, string, error) {
-	s := w.service
-	app, err := signin.FindApp(ctx, w.apps, identity.PlatformWechat, trip.App)
+	app, err := signin.FindApp(ctx, w.config.Apps, identity.PlatformWechat, trip.App)
 	if err != nil {
 		return browser, seen, err
 	}
 	// Go on if the browser disconnects: the code is used up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signin.CodeTimeout)
 	defer cancel()
-	person, err := w.pages.SignedIn(ctx, signin.Request{Client: r.Client, Address: c.Address, Device: c.Device}, app,
-		code, trip.Profile)
+	person, err := w.config.Pages.SignedIn(ctx,
+		signin.Request{Client: r.Client, Address: c.Address, Device: c.Device}, app, code, trip.Profile)
 	if errors.Is(err, identity.ErrNotFound) {
 		return browser, seen, ErrNewAtAccount
 	}
 	if err != nil {
 		return browser, seen, err
 	}
-	opened, done, err := s.open(ctx, r, browser, seen, identity.BrowserSession{UserID: person.User.ID,
+	opened, done, err := w.config.Service.open(ctx, r, browser, seen, identity.BrowserSession{UserID: person.User.ID,
 		Epoch: person.User.AuthEpoch, Account: person.Account, Method: identity.PlatformWechat, Device: c.Device})
-	if err != nil {
-		s.signIn.GiveBack(ctx, person.User.ID, r.Client.ID)
-		return browser, seen, err
+	if err == nil {
+		w.suggestProfile(ctx, r, person)
 	}
-	w.suggestProfile(ctx, r, person)
-	return opened, done, nil
+	return opened, done, err
 }
 
 // suggestProfile keeps the profile that WeChat has of a user, if the client asks for it. The sign-in does not depend on
@@ -148,9 +137,10 @@ func (w *Wechat) suggestProfile(ctx context.Context, r Request, person signin.Pe
 	}
 	profile, err := person.Login.Profile(ctx)
 	if err == nil && profile != (identity.Profile{}) {
-		_, err = w.profiles.Suggest(ctx, person.User.ID, profile)
+		_, err = w.config.Profiles.Suggest(ctx, person.User.ID, profile)
 	}
 	if err != nil {
-		w.service.logger.WarnContext(ctx, "cannot keep the profile of a user", "user", person.User.ID, "error", err)
+		w.config.Service.logger.WarnContext(ctx, "cannot keep the profile of a user", "user", person.User.ID,
+			"error", err)
 	}
 }
