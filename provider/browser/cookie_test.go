@@ -3,6 +3,7 @@ package browser
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func TestTheCookie(t *testing.T) {
 		"http://127.0.0.1:8080":         {Name: "lp_"},
 	} {
 		written := httptest.NewRecorder()
-		newCookie(issuer, time.Hour).write(written, authorize.NewBrowser())
+		newBrowserCookie(issuer, time.Hour).write(written, authorize.NewBrowser())
 		cookies := written.Result().Cookies()
 		require.Len(t, cookies, 1)
 		got := cookies[0]
@@ -35,10 +36,33 @@ func TestTheCookie(t *testing.T) {
 	}
 }
 
+// TestTheCookieOfTrips is as careful, but for its path: it may be large.
+func TestTheCookieOfTrips(t *testing.T) {
+	t.Parallel()
+	for issuer, name := range map[string]string{"https://id.example.com": "__Secure-lp_",
+		"http://127.0.0.1:8080": "lp_"} {
+		written := httptest.NewRecorder()
+		trips := newTripCookie(issuer, "/tenant/sign-in/wechat")
+		trips.write(written, authorize.Trips{"a", "b"})
+		got := written.Result().Cookies()[0]
+		require.Regexp(t, "^"+name+"[a-z2-7]{6}_trips$", got.Name)
+		require.Equal(t, strings.HasPrefix(issuer, "https:"), got.Secure)
+		require.True(t, got.HttpOnly)
+		require.Equal(t, http.SameSiteLaxMode, got.SameSite)
+		require.Equal(t, "/tenant/sign-in/wechat", got.Path)
+		require.Empty(t, got.Domain)
+		require.Equal(t, 900, got.MaxAge)
+		request := httptest.NewRequest(http.MethodGet, "/", nil)
+		request.AddCookie(got)
+		require.Equal(t, authorize.Trips{"a", "b"}, trips.read(request))
+	}
+}
+
 // TestIssuersOnOneHost have cookies of their own.
 func TestIssuersOnOneHost(t *testing.T) {
 	t.Parallel()
-	one, two := newCookie("https://id.example.com/a", time.Hour), newCookie("https://id.example.com/b", time.Hour)
+	one := newBrowserCookie("https://id.example.com/a", time.Hour)
+	two := newBrowserCookie("https://id.example.com/b", time.Hour)
 	require.NotEqual(t, one.name, two.name)
 	written, request := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
 	one.write(written, authorize.NewBrowser())

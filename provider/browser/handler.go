@@ -32,8 +32,8 @@ type Handler struct {
 	devices   *authorize.Devices
 	wechat    *authorize.Wechat
 	pages     *pages.Pages
-	cookie    cookie
-	trips     cookie
+	cookie    browserCookie
+	trips     tripCookie
 	own       origin
 	logger    *slog.Logger
 }
@@ -45,7 +45,7 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	return &Handler{path: issuer.Path, authorize: c.Authorize, devices: c.Devices, wechat: c.Wechat, pages: c.Pages,
-		own: newOrigin(issuer), cookie: newCookie(c.Issuer, c.Authorize.SessionLife()),
+		own: newOrigin(issuer), cookie: newBrowserCookie(c.Issuer, c.Authorize.SessionLife()),
 		trips: newTripCookie(c.Issuer, issuer.Path+WechatPath), logger: c.Logger}, nil
 }
 
@@ -190,6 +190,13 @@ func postedForm(r *http.Request) url.Values {
 	return form
 }
 
+// leadTo redirects the browser, which tells nobody where it was.
+func (v visit) leadTo(to string) {
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+}
+
 // start returns the path at which the request is judged, and what pages name it that lead back there.
 func (v visit) start() (path, to string) {
 	if v.request.UserCode != "" {
@@ -242,9 +249,7 @@ func (h *Handler) answer(v visit, answer authorize.Answer) {
 	case v.form != nil: // Chromium applies form-action to every redirect after a form
 		h.show(v, http.StatusOK, pages.SentOn{URL: answer.URL()})
 	default:
-		v.w.Header().Set("Cache-Control", "no-store")
-		v.w.Header().Set("Referrer-Policy", "no-referrer")
-		http.Redirect(v.w, v.r, answer.URL(), http.StatusSeeOther)
+		v.leadTo(answer.URL())
 	}
 }
 

@@ -107,8 +107,7 @@ func (h SignOut) signedOut(v visit, logout authorize.Logout) {
 	case v.r.Method == http.MethodPost: // Chromium applies form-action to every redirect after a form
 		h.show(v, http.StatusOK, pages.SentOn{URL: to})
 	case logout.Hinted() || logout.Client.FirstParty:
-		v.w.Header().Set("Referrer-Policy", "no-referrer")
-		http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+		v.leadTo(to)
 	default:
 		h.show(v, http.StatusOK, pages.SignedOut{Client: logout.Client.Title(), Return: to})
 	}

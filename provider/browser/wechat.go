@@ -44,14 +44,14 @@ func (h Wechat) Leave(w http.ResponseWriter, r *http.Request) {
 		h.cookie.write(w, v.browser)
 	}
 	_, query, _ := strings.Cut(h.signInURL(v, v.seen), "?")
-	to, trips, err := h.wechat.Leave(v.browser, h.trips.readTrips(r), authorize.Departure{App: apps[n], Query: query,
+	to, trips, err := h.wechat.Leave(v.browser, h.trips.read(r), authorize.Departure{App: apps[n], Query: query,
 		Profile: v.profile, Chinese: h.pages.Language(r) == pages.Chinese})
 	if err != nil {
 		h.refuse(v, err)
 		return
 	}
-	h.trips.writeTrips(w, trips)
-	h.sendTo(v, to)
+	h.trips.write(w, trips)
+	v.leadTo(to)
 }
 
 // Return takes the browser back, with a code or without. If it has come back before, by the back button, it just goes
@@ -59,7 +59,7 @@ func (h Wechat) Leave(w http.ResponseWriter, r *http.Request) {
 func (h Wechat) Return(w http.ResponseWriter, r *http.Request) {
 	v := visit{w: w, r: r, browser: h.cookie.read(r)}
 	answer := queryOf(r)
-	trip, trips, err := h.wechat.Return(v.browser, h.trips.readTrips(r), answer.Get("state"))
+	trip, trips, err := h.wechat.Return(v.browser, h.trips.read(r), answer.Get("state"))
 	if err != nil {
 		h.refuse(v, err)
 		return
@@ -68,10 +68,10 @@ func (h Wechat) Return(w http.ResponseWriter, r *http.Request) {
 	if !h.carry(&v, query) {
 		return
 	}
-	h.trips.writeTrips(w, trips)
+	h.trips.write(w, trips)
 	switch {
 	case trip.Used:
-		h.sendTo(v, h.url(v, "", v.seen))
+		v.leadTo(h.url(v, "", v.seen))
 		return
 	case answer.Get("code") == "":
 		h.sendBack(v, outcomeDeclined)
@@ -85,7 +85,7 @@ func (h Wechat) Return(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.cookie.write(w, browser)
-	h.sendTo(v, h.url(v, "", seen))
+	v.leadTo(h.url(v, "", seen))
 }
 
 // outcomeOf returns what the page to sign in says about an error.
@@ -110,14 +110,7 @@ func (h Wechat) sendBack(v visit, outcome string) {
 	if v.app != "" {
 		extra.Set(appParameter, v.app)
 	}
-	h.sendTo(v, h.signInURL(v, v.seen)+"&"+extra.Encode())
-}
-
-// sendTo sends the browser on.
-func (h Wechat) sendTo(v visit, to string) {
-	v.w.Header().Set("Cache-Control", "no-store")
-	v.w.Header().Set("Referrer-Policy", "no-referrer")
-	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	v.leadTo(h.signInURL(v, v.seen) + "&" + extra.Encode())
 }
 
 // link returns the URL at which the browser leaves for the page of an app.
