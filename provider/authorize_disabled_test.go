@@ -11,10 +11,12 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// attempt is a sign-in of a user at the client "partner", from its link to the end of its session.
+// attempt is a sign-in of a user at the client "partner", or with a device, from its beginning to the end of its
+// session.
 type attempt struct {
 	visitor
 	user   identity.User
+	device device // if it is with one
 	at     page
 	tokens answer
 }

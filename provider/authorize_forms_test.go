@@ -9,18 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hidden returns the fields that a page's form has, with more of them.
-func (p page) hidden(pairs ...string) url.Values {
-	values := url.Values{}
-	for _, field := range hiddenName.FindAllStringSubmatch(p.body, -1) {
-		values.Set(field[1], field[2])
-	}
-	for n := 0; n < len(pairs); n += 2 {
-		values.Set(pairs[n], pairs[n+1])
-	}
-	return values
-}
-
 // TestLinksDecideNothing: what a form decides cannot be put into a link, which any site can lead a browser to.
 func TestLinksDecideNothing(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,11 +17,7 @@ import (
 func (v visitor) posted(p page, client string) url.Values {
 	v.t.Helper()
 	require.Contains(v.t, p.body, `action="`+v.callback(client)+`"`)
-	values := url.Values{}
-	for _, hidden := range hiddenName.FindAllStringSubmatch(p.body, -1) {
-		values.Add(html.UnescapeString(hidden[1]), html.UnescapeString(hidden[2]))
-	}
-	return values
+	return p.hidden()
 }
 
 // TestMixUp: each answer names the issuer (RFC 9207), whatever it is and however it gets to the client, so that a
@@ -95,10 +90,7 @@ func TestHostileStates(t *testing.T) {
 func TestPKCEDowngrade(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
-	record, err := w.database.Clients().Find(t.Context(), "shop")
-	require.NoError(t, err)
-	record.OptionalPKCE = true
-	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	w.update("shop", func(c *identity.Client) { c.OptionalPKCE = true })
 	v := w.visitor()
 	v.codeFor("alice", "shop")
 	stripped := []string{"code_challenge", "", "code_challenge_method", ""}
@@ -143,10 +135,7 @@ func TestInjectedCodes(t *testing.T) {
 	for _, client := range []string{"shop", "spa", "partner"} {
 		requireError(t, w.redeem(client, code), http.StatusBadRequest, "invalid_grant")
 	}
-	record, err := w.database.Clients().Find(t.Context(), "shop")
-	require.NoError(t, err)
-	record.OptionalPKCE = true
-	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	w.update("shop", func(c *identity.Client) { c.OptionalPKCE = true })
 	for _, nonce := range []string{"of the attacker", ""} {
 		code = attacker.code(attacker.open(w.request("shop", "nonce", nonce, "code_challenge", "",
 			"code_challenge_method", "")), "shop")
@@ -162,10 +151,7 @@ func TestInjectedCodes(t *testing.T) {
 func TestCodesAreForOneRedirectURI(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
-	record, err := w.database.Clients().Find(t.Context(), "shop")
-	require.NoError(t, err)
-	record.RedirectURIs = append(record.RedirectURIs, thirdCallback)
-	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	w.update("shop", func(c *identity.Client) { c.RedirectURIs = append(c.RedirectURIs, thirdCallback) })
 	code := w.visitor().codeFor("alice", "shop")
 	for _, uri := range []string{thirdCallback, "", webCallback + "#"} {
 		require.Equal(t, http.StatusBadRequest, w.redeem("shop", code, "redirect_uri", uri).status)

@@ -165,10 +165,9 @@ func TestClaimsEnd(t *testing.T) {
 func TestClaimsForOneAPI(t *testing.T) {
 	t.Parallel()
 	w := newClaimsWeb(t)
-	record, err := w.database.Clients().Find(t.Context(), "shop")
-	require.NoError(t, err)
-	record.Scopes, record.Audience = append(record.Scopes, "phone", "api"), []string{testAudience}
-	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	w.update("shop", func(c *identity.Client) {
+		c.Scopes, c.Audience = append(c.Scopes, "phone", "api"), []string{testAudience}
+	})
 	v := w.visitor()
 	a := w.redeem("shop", v.codeFor("alice", "shop", "claims",
 		`{"id_token":{"phone_number":null},"userinfo":{"phone_number":null,"email":null}}`))

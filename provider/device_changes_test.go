@@ -13,52 +13,30 @@ import (
 	serversettings "github.com/lingpai/lingpai/server/settings"
 )
 
-// connection is the connection of a device, from its request to the end of its session.
-type connection struct {
-	visitor
-	device device
-	at     page
-	tokens answer
-}
-
-// deviceStage is a step of a connection, and how it is refused if the client was disabled just before it, or the user
-// was, has a new password, or was signed out.
-type deviceStage struct {
-	name                 string
-	next                 func(c *connection) page
-	clientGone, userGone func(c *connection, p page)
-}
-
-func deviceStages() []deviceStage {
-	unknownClient := onDevice(refusedByPage(http.StatusUnauthorized, "应用未注册"))
-	expired := onDevice(refusedByPage(http.StatusBadRequest, "页面已过期"))
-	invalidClient := onDevice(refusedWith(http.StatusUnauthorized, "invalid_client"))
-	invalidGrant := onDevice(refusedWith(http.StatusBadRequest, "invalid_grant"))
-	pending := onDevice(refusedWith(http.StatusBadRequest, "authorization_pending"))
-	return []deviceStage{
-		{"a poll", func(c *connection) page { return c.device.poll().page() }, invalidClient, pending},
-		{"the code", func(c *connection) page { return c.open(c.device.complete()) }, unknownClient,
-			onDevice(askedToSignIn)},
-		{"the page to sign in", func(c *connection) page { return c.open(c.at.next()) }, unknownClient, nil},
-		{"the sign-in", func(c *connection) page {
-			return c.submit(c.at, "username", "alice", "password", testPassword)
+// deviceStages are those of a device, from its request to the end of its session. Its user may also have signed out.
+func deviceStages() []stage {
+	unknownClient := refusedByPage(http.StatusUnauthorized, "应用未注册")
+	expired := refusedByPage(http.StatusBadRequest, "页面已过期")
+	invalidClient := refusedWith(http.StatusUnauthorized, "invalid_client")
+	invalidGrant := refusedWith(http.StatusBadRequest, "invalid_grant")
+	pending := refusedWith(http.StatusBadRequest, "authorization_pending")
+	return []stage{
+		{"a poll", func(a *attempt) page { return a.device.poll().page() }, invalidClient, pending},
+		{"the code", func(a *attempt) page { return a.open(a.device.complete()) }, unknownClient, askedToSignIn},
+		{"the page to sign in", (*attempt).follow1, unknownClient, nil},
+		{"the sign-in", func(a *attempt) page {
+			return a.submit(a.at, "username", "alice", "password", testPassword)
 		}, unknownClient, nil},
-		{"the page to approve", func(c *connection) page { return c.open(c.at.next()) }, unknownClient,
-			onDevice(askedToSignIn)},
-		{"the approval", func(c *connection) page { return c.submit(c.at, "decision", "allow") }, unknownClient,
+		{"the page to approve", (*attempt).follow1, unknownClient, askedToSignIn},
+		{"the approval", func(a *attempt) page { return a.submit(a.at, "decision", "allow") }, unknownClient,
 			expired},
-		{"the tokens", func(c *connection) page {
-			c.tokens = c.device.poll()
-			return c.tokens.page()
+		{"the tokens", func(a *attempt) page {
+			a.tokens = a.device.poll()
+			return a.tokens.page()
 		}, invalidClient, invalidGrant},
-		{"a refresh", func(c *connection) page { return c.device.w.refreshed("tv", c.tokens).page() }, invalidClient,
+		{"a refresh", func(a *attempt) page { return a.device.w.refreshed("tv", a.tokens).page() }, invalidClient,
 			invalidGrant},
 	}
-}
-
-// onDevice makes a check of an attempt one of a connection.
-func onDevice(check func(*attempt, page)) func(*connection, page) {
-	return func(c *connection, p page) { check(&attempt{visitor: c.visitor}, p) }
 }
 
 // TestDisabledBetweenTwoStepsOfADevice: the next step is refused, and the device gets no tokens, nor later when the
@@ -97,28 +75,19 @@ func TestDisabledBetweenTwoStepsOfADevice(t *testing.T) {
 			}
 			t.Run(name+" before "+refused.name, func(t *testing.T) {
 				w := newDevices(t)
-				user := w.user("alice")
-				c := &connection{visitor: w.visitor(), device: w.device("tv")}
+				a := &attempt{visitor: w.visitor(), user: w.user("alice"), device: w.device("tv")}
 				for _, done := range deviceStages()[:n] {
-					c.at = done.next(c)
+					a.at = done.next(a)
 				}
-				require.NoError(t, happen(w, user))
-				before := w.sessionsOf(user)
-				check(c, refused.next(c))
-				require.NoError(t, w.database.Users().Enable(t.Context(), user.ID))
-				require.NotEqual(t, http.StatusOK, c.device.poll().status)
-				require.Equal(t, before, w.sessionsOf(user))
+				require.NoError(t, happen(w, a.user))
+				before := a.kept()
+				check(a, refused.next(a))
+				require.NoError(t, w.database.Users().Enable(t.Context(), a.user.ID))
+				require.NotEqual(t, http.StatusOK, a.device.poll().status)
+				require.Equal(t, before, a.kept())
 			})
 		}
 	}
-}
-
-// sessionsOf returns how many active sessions a user has.
-func (w devices) sessionsOf(user identity.User) int {
-	w.t.Helper()
-	sessions, err := w.database.Sessions().List(w.t.Context(), user.ID)
-	require.NoError(w.t, err)
-	return len(sessions)
 }
 
 // TestDevicesWhoseClientChanges: what the client may do counts when its user approves, and when the device asks.

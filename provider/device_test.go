@@ -290,15 +290,6 @@ func TestApprovalsThatEnd(t *testing.T) {
 	}
 }
 
-// update changes the record of a client.
-func (w devices) update(id string, change func(*identity.Client)) {
-	w.t.Helper()
-	record, err := w.database.Clients().Find(w.t.Context(), id)
-	require.NoError(w.t, err)
-	change(&record)
-	require.NoError(w.t, w.database.Clients().Update(w.t.Context(), record))
-}
-
 // TestGuessedUserCodes are counted by address and user, and right ones are not.
 func TestGuessedUserCodes(t *testing.T) {
 	t.Parallel()

@@ -124,10 +124,7 @@ func TestPushedRequestsOfOthers(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, v.open(target).status)
 	requireError(t, w.pushed("shop"), http.StatusServiceUnavailable, "temporarily_unavailable")
 	w.volatile.broken.Store(false)
-	record, err := w.database.Clients().Find(t.Context(), "shop")
-	require.NoError(t, err)
-	record.RedirectURIs = []string{thirdCallback}
-	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	w.update("shop", func(c *identity.Client) { c.RedirectURIs = []string{thirdCallback} })
 	require.Empty(t, v.open(target).next(), "the client has changed since")
 }
 
@@ -166,10 +163,7 @@ func TestBadPushedRequests(t *testing.T) {
 func TestClientsThatMustPush(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
-	record, err := w.database.Clients().Find(t.Context(), "shop")
-	require.NoError(t, err)
-	record.RequirePAR = true
-	require.NoError(t, w.database.Clients().Update(t.Context(), record))
+	w.update("shop", func(c *identity.Client) { c.RequirePAR = true })
 	v := w.visitor()
 	p := v.open(w.request("shop"))
 	require.Equal(t, "invalid_request", v.answered(p, "shop").Get("error"))

@@ -65,6 +65,15 @@ func (w *web) createUser(name string) {
 	require.NoError(w.t, err)
 }
 
+// update changes the record of a client.
+func (w *web) update(id string, change func(*identity.Client)) {
+	w.t.Helper()
+	record, err := w.database.Clients().Find(w.t.Context(), id)
+	require.NoError(w.t, err)
+	change(&record)
+	require.NoError(w.t, w.database.Clients().Update(w.t.Context(), record))
+}
+
 // visitor is a browser with cookies, which follows no redirects.
 type visitor struct {
 	*web
@@ -149,14 +158,19 @@ func (v visitor) submit(p page, pairs ...string) page {
 	v.t.Helper()
 	found := formAction.FindStringSubmatch(p.body)
 	require.NotNil(v.t, found, "no form at %s: %s", p.at, p.body)
+	return v.do(http.MethodPost, html.UnescapeString(found[1]), p.hidden(pairs...), nil)
+}
+
+// hidden returns the fields that a page's form has, with others set.
+func (p page) hidden(pairs ...string) url.Values {
 	values := url.Values{}
-	for _, hidden := range hiddenName.FindAllStringSubmatch(p.body, -1) {
-		values.Set(html.UnescapeString(hidden[1]), html.UnescapeString(hidden[2]))
+	for _, field := range hiddenName.FindAllStringSubmatch(p.body, -1) {
+		values.Add(html.UnescapeString(field[1]), html.UnescapeString(field[2]))
 	}
 	for n := 0; n < len(pairs); n += 2 {
 		values.Set(pairs[n], pairs[n+1])
 	}
-	return v.do(http.MethodPost, html.UnescapeString(found[1]), values, nil)
+	return values
 }
 
 // request returns the path of an authorization request of a client. Pairs change parameters; an empty value removes

@@ -117,6 +117,13 @@ func (g guest) holding(user string, snapshot bool) {
 	g.atWechat("http://"+at.Host+"/connect/phone", pairs...)
 }
 
+// scanned is where somebody gets who has scanned the code of the website app, for a client.
+func (g guest) scanned(user, client string) page {
+	g.t.Helper()
+	back, _ := g.atWechat(g.leave(g.visit(g.request(client))), "user", user)
+	return g.visit(back)
+}
+
 // signedInAs returns who a client was told about.
 func (g guest) signedInAs(p page, client string) string {
 	g.t.Helper()
@@ -200,14 +207,13 @@ func TestSigningInWithinWechat(t *testing.T) {
 	t.Parallel()
 	w := newWechatWeb(t)
 	desktop := w.guest(onDesktop)
-	back, _ := desktop.atWechat(desktop.leave(desktop.visit(w.request("shop"))), "user", "ada")
-	sub := desktop.signedInAs(desktop.visit(back), "shop")
+	sub := desktop.signedInAs(desktop.scanned("ada", "shop"), "shop")
 
 	g := w.guest(inWechat)
 	g.holding("ada", false)
 	at := g.leave(g.visit(w.request("shop", "scope", "openid profile")))
 	require.Contains(t, at, "scope=snsapi_base&")
-	back, _ = g.atWechat(at)
+	back, _ := g.atWechat(at)
 	p := g.visit(back)
 	require.Contains(t, p.body, "首次使用微信登录")
 	at = g.leave(p)
@@ -332,13 +338,11 @@ func TestChangesWhileAtWechat(t *testing.T) {
 	t.Parallel()
 	w := newWechatWeb(t)
 	g := w.guest(onDesktop)
-	back, _ := g.atWechat(g.leave(g.visit(w.request("shop"))), "user", "ada")
-	sub := g.signedInAs(g.visit(back), "shop")
+	sub := g.signedInAs(g.scanned("ada", "shop"), "shop")
 	require.NoError(t, w.database.Users().Disable(t.Context(), sub))
 	other := w.guest(onDesktop)
-	back, _ = other.atWechat(other.leave(other.visit(w.request("shop"))), "user", "ada")
-	require.Contains(t, other.visit(back).body, "微信登录没有成功", "a disabled user")
-	back, _ = other.atWechat(other.leave(other.visit(w.request("shop"))), "user", "bea")
+	require.Contains(t, other.scanned("ada", "shop").body, "微信登录没有成功", "a disabled user")
+	back, _ := other.atWechat(other.leave(other.visit(w.request("shop"))), "user", "bea")
 	require.NoError(t, w.database.Clients().Disable(t.Context(), "shop"))
 	require.Contains(t, other.visit(back).body, "应用未注册")
 }
