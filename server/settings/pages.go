@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-
 	"slices"
 	"strings"
 	"unicode"

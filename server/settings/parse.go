@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"net/url"
@@ -19,6 +20,17 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/wechat"
 )
+
+// entries returns the entries of a list, which are separated by commas and may be surrounded by spaces.
+func entries(value string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for text := range strings.SplitSeq(value, ",") {
+			if text = strings.TrimSpace(text); text != "" && !yield(text) {
+				return
+			}
+		}
+	}
+}
 
 func parseAddr(c *Settings, value string) error {
 	_, port, err := net.SplitHostPort(value)
@@ -101,10 +113,7 @@ func (s Settings) Insecure() bool {
 }
 
 func parseProxies(c *Settings, value string) error {
-	for text := range strings.SplitSeq(value, ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
+	for text := range entries(value) {
 		prefix, err := netip.ParsePrefix(text)
 		if address, err2 := netip.ParseAddr(text); err2 == nil {
 			prefix, err = address.Prefix(address.BitLen())
@@ -201,10 +210,7 @@ func parseLogFormat(c *Settings, value string) error {
 }
 
 func parseLimits(c *Settings, value string) error {
-	for text := range strings.SplitSeq(value, ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
+	for text := range entries(value) {
 		name, written, _ := strings.Cut(text, "=")
 		own := map[limits.Name]string{limits.PasswordAddress: "password.address_attempts",
 			limits.AddressRegistrations: "account.address_registrations", limits.Registrations: "account.registrations"}
@@ -227,9 +233,8 @@ func parseLimits(c *Settings, value string) error {
 }
 
 func parseWechatApps(c *Settings, value string) error {
-	for id := range strings.SplitSeq(value, ",") {
-		switch id = strings.TrimSpace(id); {
-		case id == "":
+	for id := range entries(value) {
+		switch {
 		case !wechat.ValidAppID(id):
 			return errors.New("an entry is not an AppID of WeChat")
 		case slices.Contains(c.WechatApps, id):
@@ -246,10 +251,7 @@ const maxContextClass = 255
 
 // parseContextClasses accepts no spaces in values, since acr_values separates them by spaces.
 func parseContextClasses(c *Settings, value string) error {
-	for text := range strings.SplitSeq(value, ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
+	for text := range entries(value) {
 		method, class, _ := strings.Cut(text, "=")
 		odd := func(r rune) bool { return r <= ' ' || r > '~' }
 		if !slices.Contains(identity.Methods(), method) {
