@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Config holds the dependencies of a Service. All fields but Meter and ContextClasses are required.
+// Config holds the dependencies of a Service. All fields but Meter are required.
 type Config struct {
 	Clients  *clients.Registry
 	Users    identity.Users
@@ -20,8 +20,6 @@ type Config struct {
 	Issuer   *tokens.Issuer
 	Rotation tokens.RotationPolicy
 	Meter    Meter // nil: nothing is counted
-
-	ContextClasses identity.ContextClasses // as the Issuer has them
 }
 
 // Meter counts events for metrics.
@@ -56,7 +54,8 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		clients: c.Clients, users: c.Users, profiles: c.Profiles, sessions: c.Sessions, issuer: c.Issuer,
-		rotation: c.Rotation, meter: c.Meter, classes: c.ContextClasses, revocations: tokens.NewRevocations(c.Issuer),
+		rotation: c.Rotation, meter: c.Meter, classes: tokens.ContextClasses(c.Issuer),
+		revocations: tokens.NewRevocations(c.Issuer),
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Config holds the dependencies of a Service. All fields but Terms and ContextClasses are required.
+// Config holds the dependencies of a Service. All fields but Terms are required.
 type Config struct {
 	Issuer    string
 	Clients   *clients.Registry
@@ -29,9 +29,7 @@ type Config struct {
 	Limiter   *limits.Limiter
 	Terms     string // the version of the terms that a consent is given under; "": none
 	Logger    *slog.Logger
-
-	ContextClasses identity.ContextClasses // as the Tokens have them
-	Methods        []string                // by which users can sign in in a browser
+	Methods   []string // by which users can sign in in a browser
 }
 
 // Service answers authorization requests. It is safe for concurrent use.
@@ -57,7 +55,8 @@ type Service struct {
 func New(c Config) *Service {
 	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, sessions: c.Sessions,
 		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes,
-		pushed: pushedRequests{c.Volatile}, limiter: c.Limiter, terms: c.Terms, classes: c.ContextClasses,
+		pushed: pushedRequests{c.Volatile}, limiter: c.Limiter, terms: c.Terms,
+		classes: tokens.ContextClasses(c.Tokens),
 		methods: c.Methods, logger: c.Logger}
 }
 

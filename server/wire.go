@@ -141,7 +141,7 @@ func (w wiring) wire() services {
 	})
 	accessService := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
-		Rotation: rotation, Meter: metrics, ContextClasses: s.ContextClasses,
+		Rotation: rotation, Meter: metrics,
 	})
 	wechatDataConfig := wechatdata.Config{
 		Access: accessService, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
@@ -189,7 +189,7 @@ func (w wiring) authorize(registry *clients.Registry, signIn *signin.Service, is
 		Sessions: w.config.Stores.Sessions, Consents: w.config.Stores.Consents, Tokens: issuer, Keys: w.config.Keys,
 		Lifetimes: identity.Lifetimes{Idle: s.BrowserIdle, Absolute: s.BrowserAbsolute},
 		Volatile:  w.config.Volatile, Limiter: limiter, Terms: s.Pages.LinkedTerms(), Logger: w.config.Logger,
-		ContextClasses: s.ContextClasses, Methods: s.BrowserMethods(),
+		Methods: s.BrowserMethods(),
 	})
 }
 

@@ -65,6 +65,9 @@ type Issuer struct {
 // New returns an Issuer.
 func New(config Config) *Issuer { return &Issuer{config: config} }
 
+// ContextClasses returns the values of acr in an issuer's tokens.
+func ContextClasses(i *Issuer) identity.ContextClasses { return i.config.ContextClasses }
+
 // Issue signs the tokens of a new sign-in and then opens its session, so that nothing is written if signing fails. It
 // returns identity.ErrStale if the user was disabled or changed since it was authenticated, identity.ErrExists if a
 // duplicate request has opened the session already, ErrNotSigned, or another error of the store.
