@@ -56,8 +56,7 @@ func New(c Config) *Service {
 	return &Service{name: c.Issuer, clients: c.Clients, signIn: c.SignIn, browsers: c.Browsers, sessions: c.Sessions,
 		consents: c.Consents, issuer: c.Tokens, keys: c.Keys, lifetimes: c.Lifetimes,
 		pushed: pushedRequests{c.Volatile}, limiter: c.Limiter, terms: c.Terms,
-		classes: tokens.ContextClasses(c.Tokens),
-		methods: c.Methods, logger: c.Logger}
+		classes: tokens.ContextClasses(c.Tokens), methods: c.Methods, logger: c.Logger}
 }
 
 // SessionLife returns how long a browser session lasts at most.
