@@ -3,7 +3,6 @@ package accounts
 import (
 	"net/mail"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/internal/pattern"
 	"github.com/lingpai/lingpai/oauth"
 )
 
@@ -25,11 +25,11 @@ const (
 )
 
 var (
-	gender = regexp.MustCompile(`^[a-z-]{1,32}$`)
+	gender = pattern.Lazy(`^[a-z-]{1,32}$`)
 	// picture excludes characters that programs interpret differently in URLs.
-	picture = regexp.MustCompile("^https://[^\\x00-\\x20\\x7f-\\x{10ffff}\"<>\\\\^`{|}]+$")
+	picture = pattern.Lazy("^https://[^\\x00-\\x20\\x7f-\\x{10ffff}\"<>\\\\^`{|}]+$")
 	// taggedFlag is a black flag with the letters of a region, such as Scotland (UTS #51, ED-14a).
-	taggedFlag = regexp.MustCompile(`(\x{1f3f4})[\x{e0030}-\x{e0039}\x{e0061}-\x{e007a}]{1,6}\x{e007f}`)
+	taggedFlag = pattern.Lazy(`(\x{1f3f4})[\x{e0030}-\x{e0039}\x{e0061}-\x{e007a}]{1,6}\x{e007f}`)
 )
 
 // CheckProfile returns a profile in normalized form: names and the address in NFC and without surrounding spaces,
@@ -50,7 +50,7 @@ func CheckProfile(p identity.Profile) (identity.Profile, error) {
 	case !validPicture(p.Picture):
 		return p, oauth.NewError(oauth.InvalidRequest,
 			"picture must be an https URL of at most 512 bytes without user information.")
-	case p.Gender != "" && !gender.MatchString(p.Gender):
+	case p.Gender != "" && !gender().MatchString(p.Gender):
 		return p, oauth.NewError(oauth.InvalidRequest,
 			"gender must be female, male, or another word of at most 32 lowercase letters and hyphens.")
 	case !okLocale:
@@ -78,7 +78,7 @@ func cleanText(text string, maxCodePoints int) (string, bool) {
 // characters, line separators, direction marks, zero-width characters and fillers. What emoji, the flags of regions,
 // Persian and the scripts of India need is allowed: joiners between characters beyond ASCII, and the tags of a flag.
 func hasInvisible(text string) bool {
-	runes := []rune(taggedFlag.ReplaceAllString(text, "$1"))
+	runes := []rune(taggedFlag().ReplaceAllString(text, "$1"))
 	for n, r := range runes {
 		joiner := r == '\u200c' || r == '\u200d'
 		if joiner && n > 0 && n+1 < len(runes) && joinable(runes[n-1]) && joinable(runes[n+1]) {
@@ -102,7 +102,7 @@ func validPicture(text string) bool {
 	if text == "" {
 		return true
 	}
-	if len(text) > maxPictureBytes || !picture.MatchString(text) {
+	if len(text) > maxPictureBytes || !picture().MatchString(text) {
 		return false
 	}
 	u, err := url.Parse(text)

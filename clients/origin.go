@@ -3,12 +3,12 @@ package clients
 import (
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
 
+	"github.com/lingpai/lingpai/internal/pattern"
 	"github.com/lingpai/lingpai/oauth"
 )
 
@@ -56,11 +56,11 @@ func ValidOrigin(origin string) bool {
 }
 
 // endsInNumber matches a host that browsers parse as an IPv4 address (WHATWG URL §3.5), such as 127.1 and 0x7f000001.
-var endsInNumber = regexp.MustCompile(`(^|\.)([0-9]+|0x[0-9a-f]*)\.?$`)
+var endsInNumber = pattern.Lazy(`(^|\.)([0-9]+|0x[0-9a-f]*)\.?$`)
 
 // plainAddress reports whether a host is a name, or an IP address as browsers write it.
 func plainAddress(host string) bool {
-	if !strings.Contains(host, ":") && !endsInNumber.MatchString(host) {
+	if !strings.Contains(host, ":") && !endsInNumber().MatchString(host) {
 		return true
 	}
 	address, err := netip.ParseAddr(host)

@@ -2,12 +2,11 @@ package clients
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/internal/pattern"
 )
 
 // maxURILength is in characters, which are all of one byte.
@@ -21,22 +20,17 @@ var responseParameters = []string{"code", "state", "iss", "error", "error_descri
 
 var (
 	// uriText is a path and query of the characters that RFC 3986 allows there. "*" is one, but a mistake.
-	uriText = pattern(`^[A-Za-z0-9\-._~:/?@!$&'()+,;=%]*$`)
+	uriText = pattern.Lazy(`^[A-Za-z0-9\-._~:/?@!$&'()+,;=%]*$`)
 	// hostName is a host as browsers send it, apart from IPv6 addresses. Browsers also send a dot that ends it.
-	hostName = pattern(`^[a-z0-9_-]+(\.[a-z0-9_-]+)*$`)
+	hostName = pattern.Lazy(`^[a-z0-9_-]+(\.[a-z0-9_-]+)*$`)
 	// privateScheme is a domain in reverse, with at least one dot (RFC 8252 §7.1).
-	privateScheme = pattern(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$`)
+	privateScheme = pattern.Lazy(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$`)
 	// ambiguousPath has a segment that some programs remove, or encodes a character that only some decode: a control
 	// character, "%", ".", "/" or "\".
-	ambiguousPath = pattern(`//|/\.{1,2}(/|$)|%([01][0-9A-Fa-f]|25|2[EeFf]|5[Cc]|7[Ff])`)
+	ambiguousPath = pattern.Lazy(`//|/\.{1,2}(/|$)|%([01][0-9A-Fa-f]|25|2[EeFf]|5[Cc]|7[Ff])`)
 	// controlCharacter is an encoded control character.
-	controlCharacter = pattern(`%([01][0-9A-Fa-f]|7[Ff])`)
+	controlCharacter = pattern.Lazy(`%([01][0-9A-Fa-f]|7[Ff])`)
 )
-
-// pattern returns a regular expression that is compiled when it is first needed, which most programs never do.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 // checkRedirectURI rejects a redirect URI that programs read in different ways, or that leads to where others than the
 // client can read it.

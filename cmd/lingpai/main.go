@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/internal/pattern"
 	"github.com/lingpai/lingpai/keys"
 )
 
@@ -28,13 +28,13 @@ func main() {
 		err = fmt.Errorf("cannot write the output: %w", out.err)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "lingpai:", urlWithUser.ReplaceAllString(err.Error(), "***"))
+		fmt.Fprintln(os.Stderr, "lingpai:", urlWithUser().ReplaceAllString(err.Error(), "***"))
 		os.Exit(1)
 	}
 }
 
 // urlWithUser matches a URL with a user, and perhaps a password, as cobra and pflag repeat wrong arguments.
-var urlWithUser = regexp.MustCompile(`\S*://\S*@\S*`)
+var urlWithUser = pattern.Lazy(`\S*://\S*@\S*`)
 
 // stickyWriter remembers its first error, since cobra's Print functions return none.
 type stickyWriter struct {

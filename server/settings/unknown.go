@@ -3,11 +3,10 @@ package settings
 import (
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/lingpai/lingpai/internal/pattern"
 	"github.com/lingpai/lingpai/internal/spelling"
 )
 
@@ -49,11 +48,9 @@ func unknownVariables() []error {
 
 // serviceLink matches the variables that Kubernetes and Docker's links set in every container of a namespace that has a
 // service whose name is lingpai or begins with lingpai-.
-var serviceLink = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^LINGPAI_([A-Z0-9_]+_)?(` +
-		`SERVICE_HOST=|SERVICE_PORT(_[A-Z0-9_]+)?=\d+$|PORT=(tcp|udp|sctp)://|` +
-		`PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=)`)
-})
+var serviceLink = pattern.Lazy(`^LINGPAI_([A-Z0-9_]+_)?(` +
+	`SERVICE_HOST=|SERVICE_PORT(_[A-Z0-9_]+)?=\d+$|PORT=(tcp|udp|sctp)://|` +
+	`PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=)`)
 
 // unknownKeys returns an error for each unknown key of a file, with its path. A section may be empty, for example since
 // all of its settings are comments.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
@@ -18,6 +17,8 @@ import (
 	"gorm.io/gorm/schema"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/lingpai/lingpai/internal/pattern"
 )
 
 // readers is how many connections read at a time. One connection writes, so that writers queue in Go; in SQLite they
@@ -26,13 +27,13 @@ const readers = 8
 
 // misspelled matches paths as other programs write them, which would name a file in the root folder or in a folder
 // named ~; folders; and databases in memory, of which each connection would have one of its own.
-var misspelled = regexp.MustCompile(`^(//|~|file:|:memory:|\s)|[/\s]$`)
+var misspelled = pattern.Lazy(`^(//|~|file:|:memory:|\s)|[/\s]$`)
 
 // parseSQLite returns the path of the file and the value of the pragma synchronous.
 func parseSQLite(databaseURL string) (path, synchronous string, err error) {
 	path, query, _ := strings.Cut(strings.TrimPrefix(databaseURL, "sqlite:"), "?")
 	switch {
-	case path == "" || misspelled.MatchString(path):
+	case path == "" || misspelled().MatchString(path):
 		return "", "", errURL
 	case query == "":
 		return path, "full", nil // nothing acknowledged is ever lost

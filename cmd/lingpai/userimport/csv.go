@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/lingpai/lingpai/internal/pattern"
 )
 
 // csvRows reads CSV (RFC 4180) whose first line names the columns.
@@ -34,10 +35,10 @@ func newCSVRows(source *inputFile) (*csvRows, error) {
 }
 
 // plainName matches names that may be quoted in a message. Anything else in the place of a name may be a secret.
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z_-]{0,39}$`)
+var plainName = pattern.Lazy(`^[A-Za-z_][A-Za-z_-]{0,39}$`)
 
 func quotedName(name string) string {
-	if plainName.MatchString(name) {
+	if plainName().MatchString(name) {
 		return fmt.Sprintf("%q", name)
 	}
 	return "(not shown)"

@@ -3,7 +3,6 @@ package userimport
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/internal/pattern"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 )
@@ -66,15 +66,15 @@ func (f rowFields) profile() (identity.Profile, error) {
 }
 
 var (
-	phoneOfChina = regexp.MustCompile(`^1[0-9]{10}$`)
-	phoneE164    = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+	phoneOfChina = pattern.Lazy(`^1[0-9]{10}$`)
+	phoneE164    = pattern.Lazy(`^\+[1-9][0-9]{6,14}$`)
 )
 
 func parsePhone(text string) (string, error) {
 	switch {
-	case phoneOfChina.MatchString(text):
+	case phoneOfChina().MatchString(text):
 		return "+86" + text, nil
-	case text == "" || phoneE164.MatchString(text):
+	case text == "" || phoneE164().MatchString(text):
 		return text, nil
 	}
 	return "", errors.New("phone must be + with country code and number, without spaces, or a Chinese mobile number " +
