@@ -28,6 +28,8 @@ const versionTable = "lingpai_migrations"
 // ErrSchema means that the schema of the database is not the one that this version needs.
 var ErrSchema = errors.New("the database schema does not fit this version of lingpai")
 
+var errOtherProgram = fmt.Errorf("%w: it contains tables of another program", ErrSchema)
+
 // Schema is the schema of a database, and its migrations.
 type Schema struct{ db *DB }
 
@@ -48,7 +50,7 @@ func (s *Schema) migrator(ctx context.Context) (*goose.Provider, error) {
 		return nil, err
 	}
 	if len(tables) > 0 && !slices.Contains(tables, versionTable) {
-		return nil, fmt.Errorf("%w: it contains tables of another program", ErrSchema)
+		return nil, errOtherProgram
 	}
 	folder, err := fs.Sub(migrations, s.db.dialect.migrations)
 	if err != nil {
@@ -135,18 +137,40 @@ func (s *Schema) Check(ctx context.Context) error {
 // versions returns the newest migration that was applied and the newest that exists. It writes nothing into an empty
 // database.
 func (s *Schema) versions(ctx context.Context) (current, target int64, err error) {
-	migrator, err := s.migrator(ctx)
+	target, err = s.newest()
 	if err != nil {
 		return 0, 0, err
 	}
-	sources := migrator.ListSources()
-	target = sources[len(sources)-1].Version
-	if tables, err := s.tables(ctx); err != nil || len(tables) == 0 {
-		return 0, target, err
+	if current, err = s.applied(ctx); err == nil {
+		return current, target, nil
 	}
+	switch tables, err := s.tables(ctx); {
+	case err != nil:
+		return 0, target, err
+	case slices.Contains(tables, versionTable): // perhaps another server has just created it
+		current, err = s.applied(ctx)
+		return current, target, err
+	case len(tables) > 0:
+		return 0, target, errOtherProgram
+	}
+	return 0, target, nil
+}
+
+// applied returns the number of the newest migration that was applied.
+func (s *Schema) applied(ctx context.Context) (current int64, err error) {
 	err = s.db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + versionTable +
 		" WHERE is_applied").Scan(&current).Error
-	return current, target, ended(ctx, err)
+	return current, ended(ctx, err)
+}
+
+// newest returns the number of the newest migration, with which the name of its file begins.
+func (s *Schema) newest() (int64, error) {
+	files, err := migrations.ReadDir(s.db.dialect.migrations) // sorted
+	if err != nil {
+		return 0, err
+	}
+	number, _, _ := strings.Cut(files[len(files)-1].Name(), "_")
+	return strconv.ParseInt(number, 10, 64)
 }
 
 // A migration that waits for a lock fails after a second (lock_timeout in its file), since everybody else who wants the
