@@ -100,25 +100,27 @@ func TestTheNewestExchangeHasTheCurrentKey(t *testing.T) {
 }
 
 func TestConcurrentLoginsLoseNoKey(t *testing.T) {
-	c := newTestVault()
-	c.slow = 5 * time.Millisecond // so that both would read before either writes
-	for range 10 {
-		c.logIn(t, ada, numberedKey(t, 9))
-		var all sync.WaitGroup
-		at := c.now()
-		for n := 1; n <= 2; n++ {
-			all.Go(func() {
-				require.NoError(t, c.Keep(context.Background(), ada, numberedKey(t, n),
-					at.Add(time.Duration(n)*time.Second)))
-			})
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestVault()
+		c.slow = 5 * time.Millisecond // so that both would read before either writes
+		for range 10 {
+			c.logIn(t, ada, numberedKey(t, 9))
+			var all sync.WaitGroup
+			at := c.now()
+			for n := 1; n <= 2; n++ {
+				all.Go(func() {
+					require.NoError(t, c.Keep(context.Background(), ada, numberedKey(t, n),
+						at.Add(time.Duration(n)*time.Second)))
+				})
+			}
+			all.Wait()
+			versions, err := c.read(t.Context(), ada)
+			require.NoError(t, err)
+			require.Len(t, versions, maxVersions)
+			require.True(t, versions[0].key.equal(numberedKey(t, 2)))
+			c.move(time.Hour)
 		}
-		all.Wait()
-		versions, err := c.read(t.Context(), ada)
-		require.NoError(t, err)
-		require.Len(t, versions, maxVersions)
-		require.True(t, versions[0].key.equal(numberedKey(t, 2)))
-		c.move(time.Hour)
-	}
+	})
 }
 
 // TestAStaleLockBlocksNoLogin, when the process that held the lock has crashed.

@@ -123,7 +123,7 @@ func TestErrorsContainNoSecrets(t *testing.T) {
 		for _, parameters := range []string{"", "?addr=" + address,
 			"?master_name=name&username=the-user&password=the-password"} {
 			store := open(t, "redis://the-user:the-password@"+address+parameters, "")
-			for name, call := range calls(t, store) {
+			for name, call := range calls(t.Context(), store) {
 				err := call()
 				require.Error(t, err, name)
 				for _, secret := range secrets {

@@ -33,20 +33,23 @@ func TestWritersDoNotDeadlock(t *testing.T) {
 	}
 }
 
-func TestADeadlineFailsOnlyItsCaller(t *testing.T) {
+func TestACallerThatGivesUpFailsAlone(t *testing.T) {
 	db := openMigrated(t)
 	busy := db.write.Begin()
 	pool, err := db.write.DB()
 	require.NoError(t, err)
 	waits := pool.Stats().WaitCount
-	short, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	impatient, patient := make(chan error, 1), make(chan error, 1)
-	go func() { _, err := db.Users().Create(short, "bob", "hash"); impatient <- err }()
-	require.Eventually(t, func() bool { return pool.Stats().WaitCount > waits }, time.Second, time.Millisecond,
-		"bob asks first")
-	go func() { _, err := db.Users().Create(t.Context(), "carol", "hash"); patient <- err }()
-	require.ErrorIs(t, <-impatient, context.DeadlineExceeded)
+	ask := func(ctx context.Context, username string) <-chan error {
+		failed := make(chan error, 1)
+		go func() { failed <- errorOf(db.Users().Create(ctx, username, "hash")) }()
+		waits++
+		require.Eventually(t, func() bool { return pool.Stats().WaitCount == waits }, patience, time.Millisecond)
+		return failed
+	}
+	ctx, giveUp := context.WithCancel(t.Context())
+	impatient, patient := ask(ctx, "bob"), ask(t.Context(), "carol")
+	giveUp()
+	require.ErrorIs(t, <-impatient, context.Canceled)
 	require.NoError(t, busy.Rollback().Error)
 	require.NoError(t, <-patient)
 }

@@ -21,7 +21,6 @@ import (
 func TestWaitingForALockedRowTimesOut(t *testing.T) {
 	t.Parallel()
 	db, database := openPostgreSQL(t)
-	db.timeout = shortTimeout
 	session := signIn(t, db, "alice")
 	user, err := db.Users().Find(t.Context(), session.UserID)
 	require.NoError(t, err)
@@ -43,11 +42,11 @@ func TestWaitingForALockedRowTimesOut(t *testing.T) {
 			return errorOf(db.Sessions().Rotate(ctx, rotated(session), session.Generation))
 		}})
 	}
-	requireFailures(t, waiting)
+	requireFailures(t, db, waiting)
 	require.Eventually(t, func() bool {
 		return o.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
 			"wait_event_type = 'Lock'") == 0
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	holder.do("ROLLBACK")
 	require.Equal(t, before, o.content())
 	requireRecovery(t, waiting[3:4])
