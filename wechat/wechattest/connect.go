@@ -110,7 +110,8 @@ func (s connectPages) answer(link connectLink, user string, snapshot bool) (stri
 }
 
 // website is /connect/qrconnect. A real one shows a QR code, and somebody scans it with a phone; here the page asks who
-// does. If they decline, the browser stays.
+// does. If they decline, the browser stays. In a frame, the page moves the whole window, as the real one does, unless
+// self_redirect=true.
 func (s connectPages) website(w http.ResponseWriter, r *http.Request) {
 	link, fault := s.locked(r, KindWebsite)
 	switch {
@@ -191,6 +192,10 @@ func (s connectPages) redirect(w http.ResponseWriter, r *http.Request, link conn
 	to, err := s.answer(link, user, snapshot)
 	if err != nil {
 		showConnect(w, http.StatusBadRequest, connectPage{Fault: &linkFault{0, err.Error()}})
+		return
+	}
+	if r.Header.Get("Sec-Fetch-Dest") == "iframe" && r.URL.Query().Get("self_redirect") != "true" {
+		showConnect(w, http.StatusOK, connectPage{Title: link.app.AppID, Moves: to})
 		return
 	}
 	http.Redirect(w, r, to, http.StatusFound)

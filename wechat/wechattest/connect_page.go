@@ -22,6 +22,7 @@ type connectPage struct {
 	Quick    bool // a WeChat on this computer can confirm without a scan
 	Snapshot bool
 	Declined bool
+	Moves    string // URL to which the page, in a frame, moves the whole window
 }
 
 func showConnect(w http.ResponseWriter, status int, page connectPage) {
@@ -36,7 +37,7 @@ var connectTemplate = sync.OnceValue(func() *template.Template {
 <html lang="zh-CN"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><title>模拟微信 WeChat simulator</title>
 <style>
-body { max-width: 24rem; margin: 3rem auto; padding: 0 1.5rem; font: 1rem/1.5 system-ui, sans-serif;
+body { max-width: 24rem; margin: min(3rem, 6vh) auto; padding: 0 1.5rem; font: 1rem/1.5 system-ui, sans-serif;
   color: #1a1a1a; background: #f7f7f7 }
 h1 { font-size: 1.25rem } small { color: #595959 }
 form { display: grid; gap: 1rem }
@@ -50,6 +51,7 @@ button.main { background: #06733f; border-color: #06733f; color: #fff }
 {{with .Fault}}<h1>Oops! Something went wrong:(</h1>
 <p id="fault">{{.Text}}{{with .Errcode}}<br>错误码 <span id="errcode">{{.}}</span>{{end}}
 {{else}}{{if .Title}}<p>{{.Title}}{{end}}
+{{with .Moves}}<script>window.top.location = {{.}}</script>{{end}}
 {{if .Declined}}<p id="declined">已拒绝 · Declined{{end}}
 {{if eq .Ask "scan"}}<h1>扫码登录 Scan to sign in</h1>
 <form method="post"><label>谁来扫码 Who scans <input id="user" name="user" type="text" value="alice" required></label>

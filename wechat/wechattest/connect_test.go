@@ -17,7 +17,8 @@ const inWechat = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Mobile Safa
 // pages is a browser at the pages of open.weixin.qq.com.
 type pages struct {
 	*env
-	userAgent string
+	userAgent   string
+	destination string // its Sec-Fetch-Dest header
 }
 
 func startPages(t *testing.T, userAgent string) pages {
@@ -29,7 +30,7 @@ func startPages(t *testing.T, userAgent string) pages {
 	var err error
 	w.client.Jar, err = cookiejar.New(nil)
 	require.NoError(t, err)
-	return pages{w, userAgent}
+	return pages{w, userAgent, "document"}
 }
 
 // link returns a link of an app, whose parts can be replaced.
@@ -50,6 +51,7 @@ func (p pages) visit(path string, form ...string) (text, to string) {
 	request, err := http.NewRequest(method, p.URL+path, strings.NewReader(values.Encode()))
 	require.NoError(p.t, err)
 	request.Header.Set("User-Agent", p.userAgent)
+	request.Header.Set("Sec-Fetch-Dest", p.destination)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := p.client.Do(request)
 	require.NoError(p.t, err)
@@ -84,6 +86,23 @@ func TestAWebsiteShowsACodeToScan(t *testing.T) {
 	answered := p.exchange(website, p.code(to))
 	require.Equal(t, wechattest.OpenID(website, "ada"), answered.textOf("openid"))
 	require.Equal(t, "snsapi_login", answered.textOf("scope"))
+}
+
+// TestAWebsiteInAFrame moves the whole window back, unless the program wants to stay in the frame.
+func TestAWebsiteInAFrame(t *testing.T) {
+	p := startPages(t, "Chrome")
+	p.destination = "iframe"
+	at := "/connect/qrconnect?" + link(website, "snsapi_login", "%3Fa%3D1", "%3Fa%3D%3C%2Fscript%3E")
+	text, to := p.visit(at+"&login_type=jssdk&self_redirect=false", "user", "ada")
+	require.Empty(t, to)
+	require.Regexp(t, `<script>window\.top\.location = "https:\S+shop\.example\S+state=abc123"</script>`, text)
+	require.Equal(t, 1, strings.Count(text, "</script>"), "the address leaves no string")
+	_, to = p.visit("/connect/qrconnect?"+link(website, "snsapi_login")+"&self_redirect=true", "user", "ada")
+	p.code(to)
+	text, to = p.visit(at, "decision", "decline", "user", "ada")
+	require.Contains(t, text, `id="declined"`)
+	require.NotContains(t, text, "<script>")
+	require.Empty(t, to)
 }
 
 func TestAnOfficialAccountKnowsWhosePhoneItIs(t *testing.T) {
