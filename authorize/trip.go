@@ -12,6 +12,7 @@ type Trip struct {
 	Query   string `json:"q"`           // of the page that it began at, which carries the request on
 	App     string `json:"a"`           // AppID
 	Profile bool   `json:"p,omitempty"` // the official account asks for the profile
+	InFrame bool   `json:"f,omitempty"` // WeChat's page is in a frame
 	Used    bool   `json:"u,omitempty"` // the browser has come back; it may do so again, by the back button
 	State   string `json:"s"`           // that WeChat sends back
 	Began   int64  `json:"t"`           // Unix time in milliseconds
@@ -50,14 +51,27 @@ func (w *Wechat) sealTrip(trip Trip, browser Browser) (string, error) {
 	return seal(w.config.Service.keys.Current(), tripPurpose, browser.own, plain)
 }
 
-// find returns the trip with a state, and its place, or -1. Neither another browser's trip counts, nor one that began
-// long ago.
-func (w *Wechat) find(trips Trips, browser Browser, state string) (Trip, int) {
+// again returns the state of a trip in a frame, and the other trips. It is that of an unused trip which is the same but
+// for its state and time, so that a page takes the room of one trip only, however often it is shown.
+func (w *Wechat) again(trips Trips, browser Browser, trip Trip) (string, Trips) {
+	found, n := w.find(trips, browser, func(other Trip) bool {
+		other.State, other.Began = trip.State, trip.Began
+		return other == trip
+	})
+	if n < 0 {
+		return trip.State, trips
+	}
+	return found.State, slices.Delete(slices.Clone(trips), n, n+1)
+}
+
+// find returns the first trip that is wanted, and its place, or -1. Neither another browser's trip counts, nor one that
+// began long ago.
+func (w *Wechat) find(trips Trips, browser Browser, wanted func(Trip) bool) (Trip, int) {
 	var found Trip
 	n := slices.IndexFunc(trips, func(text string) bool {
 		found = Trip{}
 		plain, err := unseal(w.config.Service.keys.Current(), tripPurpose, browser.own, text)
-		return err == nil && json.Unmarshal(plain, &found) == nil && found.State == state &&
+		return err == nil && json.Unmarshal(plain, &found) == nil && wanted(found) &&
 			w.config.Now().Sub(time.UnixMilli(found.Began)) < TripLasts
 	})
 	return found, n

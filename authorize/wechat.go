@@ -12,15 +12,18 @@ import (
 	"github.com/lingpai/lingpai/signin"
 )
 
-// WechatConfig holds the dependencies of a Wechat. All fields but AppIDs are required.
+// WechatConfig holds the dependencies of a Wechat, and what the operator wants. The dependencies are required.
 type WechatConfig struct {
 	Service  *Service
 	Apps     identity.Apps
 	Profiles identity.Profiles
 	Pages    signin.WechatPages
-	AppIDs   []string // of the website app and the official account that users may sign in with
-	Callback string   // URL at which browsers come back
+	Callback string // URL at which browsers come back
 	Now      func() time.Time
+
+	AppIDs     []string // of the website app and the official account that users may sign in with
+	Frame      bool     // the page of the website app is also shown in a frame
+	QuickLogin bool     // see signin.ConnectRequest
 }
 
 // Wechat signs users in on pages of WeChat: a browser goes there with a state, and comes back with a code.
@@ -34,6 +37,7 @@ type Ways struct {
 	Apps     []identity.App // whose pages at WeChat are of use; none if the store fails
 	Password bool           // a password would do: see Request.accepts
 	First    bool           // the apps stand first
+	Frame    bool           // the page of the first app is also shown in a frame
 }
 
 // Ways returns the ways for a request, in a browser with a User-Agent header.
@@ -53,8 +57,12 @@ func (w *Wechat) Ways(ctx context.Context, r Request, userAgent string) Ways {
 			ways.Apps = append(ways.Apps, app)
 		}
 	}
+	ways.Frame = w.config.Frame && environment == Desktop && len(ways.Apps) > 0
 	return ways
 }
+
+// Origin returns the origin of WeChat's pages.
+func (w *Wechat) Origin() string { return w.config.Pages.Origin() }
 
 // Departure is how a browser leaves for a page of WeChat.
 type Departure struct {
@@ -62,18 +70,23 @@ type Departure struct {
 	Query   string // of the page that it leaves, which carries the request on
 	Profile bool   // asks for the profile; see signin.ConnectRequest
 	Chinese bool   // the language of the page at WeChat
+	InFrame bool   // which is in a frame of the page that carries the request on
 }
 
 // Leave returns the URL of the page at WeChat, and the browser's trips with this one.
 func (w *Wechat) Leave(browser Browser, trips Trips, d Departure) (string, Trips, error) {
-	trip := Trip{Query: d.Query, App: d.App.ID, Profile: d.Profile, State: rand.Text(),
-		Began: w.config.Now().UnixMilli()}
+	trip := Trip{Query: d.Query, App: d.App.ID, Profile: d.Profile, InFrame: d.InFrame, State: rand.Text()}
+	if d.InFrame {
+		trip.State, trips = w.again(trips, browser, trip)
+	}
+	trip.Began = w.config.Now().UnixMilli()
 	sealed, err := w.sealTrip(trip, browser)
 	if err != nil {
 		return "", nil, err
 	}
 	return w.config.Pages.URL(signin.ConnectRequest{App: d.App, RedirectURI: w.config.Callback, State: trip.State,
-		Profile: d.Profile, Chinese: d.Chinese}), trips.with(sealed), nil
+			Profile: d.Profile, Chinese: d.Chinese, InFrame: d.InFrame, QuickLogin: w.config.QuickLogin}),
+		trips.with(sealed), nil
 }
 
 // ErrNoTrip is about a browser that comes back from a page to which it was not sent, or too late: a code that an
@@ -86,7 +99,7 @@ var ErrNewAtAccount = errors.New("the user is new at this official account")
 
 // Return returns the trip of a browser that comes back with a state, and its trips in which it is used, or ErrNoTrip.
 func (w *Wechat) Return(browser Browser, trips Trips, state string) (Trip, Trips, error) {
-	trip, n := w.find(trips, browser, state)
+	trip, n := w.find(trips, browser, func(trip Trip) bool { return trip.State == state })
 	if n < 0 {
 		return Trip{}, trips, ErrNoTrip
 	}

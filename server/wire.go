@@ -198,8 +198,9 @@ func (w wiring) wechat(service *authorize.Service, signIn *signin.Service, apps 
 	s := w.config.Settings
 	return authorize.NewWechat(authorize.WechatConfig{
 		Service: service, Apps: apps, Profiles: w.config.Stores.Profiles,
-		Pages: signin.NewWechatPages(signIn, s.WechatConnectURL()), AppIDs: s.WechatApps,
+		Pages:    signin.NewWechatPages(signIn, s.WechatConnectURL()),
 		Callback: s.Issuer + browser.WechatReturnPath, Now: w.config.Now,
+		AppIDs: s.WechatApps, Frame: s.WechatFrame, QuickLogin: s.WechatQuickLogin,
 	})
 }
 

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"strings"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
@@ -14,6 +15,8 @@ type ConnectRequest struct {
 	RedirectURI string       // of this server, on the host that is registered at WeChat
 	State       string       // at most 128 letters and digits
 	Chinese     bool         // the language of a website app's page
+	InFrame     bool         // a website app's page is in a frame of this server
+	QuickLogin  bool         // WeChat on the same computer may confirm there, instead of a scan
 	// Profile asks for unionid and profile at an official account. Without it WeChat asks nothing, but gives an openid
 	// only.
 	Profile bool
@@ -28,15 +31,22 @@ type WechatPages struct {
 // NewWechatPages returns the pages at a base URL, for the users of a service.
 func NewWechatPages(service *Service, base string) WechatPages { return WechatPages{service, base} }
 
+// Origin returns the origin of the pages, such as https://open.weixin.qq.com.
+func (p WechatPages) Origin() string {
+	scheme, rest, _ := strings.Cut(p.base, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
+
 // URL returns the URL of the page for a request.
 func (p WechatPages) URL(r ConnectRequest) string {
 	to := wechat.ConnectRequest{AppID: r.App.ID, RedirectURI: r.RedirectURI, State: r.State, Scope: wechat.ScopeLogin}
 	if r.App.Kind == identity.KindWebsite {
-		language := "en"
+		page := wechat.WebsitePage{Language: "en", InFrame: r.InFrame, QuickLogin: r.QuickLogin}
 		if r.Chinese {
-			language = "cn"
+			page.Language = "cn"
 		}
-		return to.WebsiteURL(p.base, language)
+		return to.WebsiteURL(p.base, page)
 	}
 	to.Scope = wechat.ScopeBase
 	if r.Profile {

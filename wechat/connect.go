@@ -20,9 +20,27 @@ type ConnectRequest struct {
 	State       string // at most 128 letters and digits
 }
 
-// WebsiteURL returns the page that shows a code to scan, for a website app. language is "cn" or "en".
-func (r ConnectRequest) WebsiteURL(base, language string) string {
-	return base + "/connect/qrconnect?" + r.query() + "&lang=" + language + fragment
+// WebsitePage is what the page of a website app is like.
+type WebsitePage struct {
+	Language string // "cn" or "en"
+	// InFrame is for a page in a frame. If somebody has allowed the sign-in, it moves the whole window to the redirect
+	// URI, for which browsers require that the page around it is on the same site.
+	InFrame bool
+	// QuickLogin lets WeChat on the same computer confirm, instead of a scan.
+	QuickLogin bool
+}
+
+// WebsiteURL returns the page that shows a code to scan, for a website app. WeChat documents the parameters for frames
+// and quick login as options of its script wxLogin.js, which puts them into the URL of a frame as this does.
+func (r ConnectRequest) WebsiteURL(base string, page WebsitePage) string {
+	to := base + "/connect/qrconnect?" + r.query() + "&lang=" + page.Language
+	if page.InFrame {
+		to += "&login_type=jssdk&self_redirect=false"
+	}
+	if !page.QuickLogin {
+		to += "&fast_login=0"
+	}
+	return to + fragment
 }
 
 // OfficialAccountURL returns the page for the browser inside WeChat, for an official account.

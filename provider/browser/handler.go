@@ -70,6 +70,7 @@ const (
 	codeParameter    = "user_code"
 	appParameter     = "wechat_app"     // with which to sign in at WeChat
 	profileParameter = "wechat_profile" // and that it asks for the profile
+	frameParameter   = "wechat_frame"   // and that its page is in a frame
 	outcomeParameter = "wechat"         // what has come of it
 	toAuthorize      = "authorize"
 	toDevice         = "device"
@@ -88,6 +89,7 @@ type visit struct {
 	another bool       // someone else than who is signed in wants to sign in
 	app     string     // with which they want to sign in at WeChat
 	profile bool       // which asks for the profile
+	inFrame bool       // and whose page is in a frame
 	outcome string     // what has come of it
 	form    url.Values // nil for GET
 }
@@ -113,8 +115,9 @@ func (h *Handler) carry(v *visit, query url.Values) bool {
 	to := query.Get(toParameter)
 	v.seen, v.another = query.Get(seenParameter), query.Has(anotherParameter)
 	v.app, v.profile, v.outcome = query.Get(appParameter), query.Has(profileParameter), query.Get(outcomeParameter)
+	v.inFrame = query.Has(frameParameter)
 	for _, own := range []string{toParameter, seenParameter, anotherParameter, appParameter, profileParameter,
-		outcomeParameter} {
+		frameParameter, outcomeParameter} {
 		query.Del(own)
 	}
 	var err error

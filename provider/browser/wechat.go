@@ -27,15 +27,15 @@ const (
 	outcomeUnavailable = "unavailable"
 )
 
-// Leave sends the browser to the page of an app.
+// Leave sends the browser, or a frame of the page to sign in, to the page of an app.
 func (h Wechat) Leave(w http.ResponseWriter, r *http.Request) {
 	v, ok := h.visit(w, r)
 	if !ok {
 		return
 	}
-	apps := h.wechat.Ways(r.Context(), v.request, r.UserAgent()).Apps
-	n := slices.IndexFunc(apps, func(app identity.App) bool { return app.ID == v.app })
-	if n < 0 {
+	ways := h.wechat.Ways(r.Context(), v.request, r.UserAgent())
+	n := slices.IndexFunc(ways.Apps, func(app identity.App) bool { return app.ID == v.app })
+	if n < 0 || v.inFrame && !ways.Frame {
 		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
 		return
 	}
@@ -44,8 +44,8 @@ func (h Wechat) Leave(w http.ResponseWriter, r *http.Request) {
 		h.cookie.write(w, v.browser)
 	}
 	_, query, _ := strings.Cut(h.signInURL(v, v.seen), "?")
-	to, trips, err := h.wechat.Leave(v.browser, h.trips.read(r), authorize.Departure{App: apps[n], Query: query,
-		Profile: v.profile, Chinese: h.pages.Language(r) == pages.Chinese})
+	to, trips, err := h.wechat.Leave(v.browser, h.trips.read(r), authorize.Departure{App: ways.Apps[n],
+		Query: query, Profile: v.profile, InFrame: v.inFrame, Chinese: h.pages.Language(r) == pages.Chinese})
 	if err != nil {
 		h.refuse(v, err)
 		return
@@ -144,6 +144,9 @@ func (h Wechat) ways(v visit, page *pages.SignIn) {
 	ways := h.wechat.Ways(v.r.Context(), v.request, v.r.UserAgent())
 	for _, app := range ways.Apps {
 		page.Ways = append(page.Ways, pages.Way{Name: pages.WechatWay, URL: h.link(v, app.ID, false)})
+	}
+	if ways.Frame {
+		page.Frame = pages.Frame{URL: page.Ways[0].URL + "&" + frameParameter + "=1", Origin: h.wechat.Origin()}
 	}
 	page.NoPassword = !ways.Password
 	page.WaysFirst = (ways.First || page.NoPassword) && len(ways.Apps) > 0

@@ -116,11 +116,17 @@ const (
 
 // setHeaders sets the headers with which a page allows only what it needs, cannot be framed, is not stored, and tells
 // other sites nothing. The page of FormPost posts to another site: it has no form-action, which browsers apply to
-// redirects after a form too, and tells that site the origin it came from.
+// redirects after a form too, and tells that site the origin it came from. Browsers apply frame-src to redirects as
+// well, so a page with a frame allows both sites.
 func setHeaders(header http.Header, page Page) {
 	policy, referrer := policyPrefix+"form-action 'self'"+policySuffix, "same-origin"
-	if _, posts := page.(FormPost); posts {
+	switch page := page.(type) {
+	case FormPost:
 		policy, referrer = policyPrefix+"script-src 'self'"+policySuffix, "strict-origin"
+	case SignIn:
+		if page.Frame.URL != "" {
+			policy += "; frame-src 'self' " + page.Frame.Origin
+		}
 	}
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", policy)

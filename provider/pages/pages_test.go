@@ -134,8 +134,8 @@ func TestPagesAreSmall(t *testing.T) {
 	})
 }
 
-// TestPagesAllowOnlyWhatTheyNeed: no script but the one that posts a form, nothing from another host, no frame around
-// a page that could steal a click, nothing in a cache or in a Referer.
+// TestPagesAllowOnlyWhatTheyNeed: no script but the one that posts a form, nothing from another host but in the frame
+// of WeChat's page, no frame around a page that could steal a click, nothing in a cache or in a Referer.
 func TestPagesAllowOnlyWhatTheyNeed(t *testing.T) {
 	t.Parallel()
 	everyPage(t, func(t *testing.T, sample pagestest.Sample, response *http.Response) {
@@ -146,6 +146,11 @@ func TestPagesAllowOnlyWhatTheyNeed(t *testing.T) {
 			policy = strings.Replace(policy, "form-action", "script-src", 1)
 			referrer, scripts = "strict-origin", 1
 		}
+		frames := 0
+		if sample.Name == "sign-in-frame" {
+			policy += "; frame-src 'self' https://open.weixin.qq.com"
+			frames = 1
+		}
 		for name, want := range map[string]string{
 			"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy, "Referrer-Policy": referrer,
 			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
@@ -155,11 +160,14 @@ func TestPagesAllowOnlyWhatTheyNeed(t *testing.T) {
 		}
 		document := parsed(t, response)
 		require.Len(t, elements(document, "script"), scripts)
+		require.Len(t, elements(document, "iframe"), frames)
 		for _, node := range elements(document, "") {
 			require.NotEqual(t, "style", node.Data)
 			for _, a := range node.Attr {
 				require.False(t, a.Key == "style" || strings.HasPrefix(a.Key, "on"), a.Key)
-				if a.Key == "src" || node.Data == "link" && a.Key == "href" {
+				if node.Data == "iframe" && a.Key == "src" {
+					require.True(t, strings.HasPrefix(a.Val, "/sign-in/wechat?"), a.Val)
+				} else if a.Key == "src" || node.Data == "link" && a.Key == "href" {
 					require.Regexp(t, `^/id/pages/[\w-]{12}/`, a.Val)
 				}
 			}

@@ -29,6 +29,7 @@ type SignIn struct {
 	Ways         []Way         // other than a password
 	WaysFirst    bool          // they stand above the password
 	NoPassword   bool          // only they would do, so they stand first
+	Frame        Frame         // the page of the first way
 }
 
 // AtField returns the field that the problem is about: "username" or "password"; "" for another.
@@ -44,6 +45,12 @@ func (s SignIn) AtField() string {
 
 // Way is a way to sign in at another site.
 type Way struct{ Name, URL string }
+
+// Frame shows a page of another site. The way to that page stays beside it, in case it does not load.
+type Frame struct {
+	URL    string // of this server, which leads there; "": no frame
+	Origin string // of the other site, such as https://open.weixin.qq.com
+}
 
 // WechatWay is the name of the way to sign in at WeChat.
 const WechatWay = "wechat"

@@ -47,6 +47,7 @@ type Settings struct {
 	BrowserIdle                         time.Duration // of browser sessions; the next one, too
 	BrowserAbsolute                     time.Duration
 	WechatApps                          []string
+	WechatFrame, WechatQuickLogin       bool
 	SessionLimit                        int
 	AddressAttempts                     int
 	LimitOverrides                      map[limits.Name]limits.Rate

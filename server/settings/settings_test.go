@@ -199,8 +199,7 @@ func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
 
 func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 	tests := map[string][]string{
-		"server.addr": {"", "8080", "localhost", "127.0.0.1:", "127.0.0.1:http",
-			"127.0.0.1:65536", "127.0.0.1:-1"},
+		"server.addr": {"", "8080", "localhost", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", "127.0.0.1:-1"},
 		"server.issuer": {"login.example.com", "ftp://x", "https://x/", "https://x?a=b",
 			"https://x#f", "https://u:p@x", "https://"},
 		"limits.overrides": {"sign_ins", "sign_ins=", "sign_ins=60", "sign_ins=1/0s", "sign_ins=-1/1h",
@@ -225,6 +224,7 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"wechat.session_key_life": {"", "72", "59s", "721h"},
 		"qq.base_url": {"", "api.q.qq.com", "http://api.q.qq.com", "https://api.weixin.qq.com",
 			"http://10.0.0.1", "http://u:p@127.0.0.1"},
+		"browser.wechat_frame": {"", "maybe", "2"}, "browser.wechat_quick_login": {"", "maybe", "2"},
 		"account.deletion_grace":        {"", "59s", "2161h"},
 		"account.address_registrations": {"", "0", "1000001"},
 		"account.registrations":         {"", "0", "1000001"},

@@ -132,6 +132,13 @@ func sessionSettings() []setting {
 				clients.MaxIdleTTL)},
 		{key: "browser.wechat_apps", usage: "AppIDs of a website app and an official account with which users can " +
 			"sign in in a browser, separated by commas; empty: by password only", parse: parseWechatApps},
+		{key: "browser.wechat_frame", fallback: "false",
+			usage: "on a computer, the page to sign in shows the code of the website app in a frame, so that WeChat " +
+				"learns of everybody who opens it",
+			parse: boolean(func(c *Settings) *bool { return &c.WechatFrame })},
+		{key: "browser.wechat_quick_login", fallback: "true",
+			usage: "WeChat on the same computer may confirm a sign-in with the website app, instead of a scan",
+			parse: boolean(func(c *Settings) *bool { return &c.WechatQuickLogin })},
 		{key: "session.limit", fallback: "20",
 			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
 				"the least recently used ones end",

@@ -18,6 +18,7 @@ import (
 	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/provider/pages/pagestest"
 	"github.com/lingpai/lingpai/test/harness"
+	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -55,6 +56,7 @@ func newSite(t *testing.T) site {
 	s.Pages, err = pages.New(s.URL, theme(t))
 	require.NoError(t, err)
 	mux.HandleFunc(pages.AssetPattern, s.ServeAsset)
+	mux.HandleFunc("/sign-in/wechat", simulated(t))
 	for _, sample := range pagestest.Samples("示例商城 Example Shop", "wang.fang") {
 		mux.HandleFunc("GET /"+sample.Name, s.page(sample.Page))
 	}
@@ -64,6 +66,20 @@ func newSite(t *testing.T) site {
 		}
 	}
 	return s
+}
+
+// simulated returns a handler that shows the simulator's page of a website app, as a frame does.
+func simulated(t *testing.T) http.HandlerFunc {
+	t.Helper()
+	wechat, app := wechattest.New(wechattest.Options{}), "wx0123456789abcdef"
+	require.NoError(t, wechat.AddApp(wechattest.App{AppID: app, Kind: wechattest.KindWebsite,
+		Secret: "simulator-" + app, CallbackHost: "id.example.com"}))
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = "/connect/qrconnect"
+		r.URL.RawQuery = "appid=" + app + "&redirect_uri=https%3A%2F%2Fid.example.com&response_type=code&" +
+			"scope=snsapi_login&fast_login=0"
+		wechat.ServeHTTP(w, r)
+	}
 }
 
 // leading is what makes a page lead on.

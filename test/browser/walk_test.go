@@ -28,11 +28,11 @@ type world struct {
 	answers requests // to the clients
 }
 
-// newWorld starts a server and the site of the clients until the test ends. The server is at localhost and the clients
-// are at 127.0.0.1, which is another site for browsers.
-func newWorld(t *testing.T, browser context.Context) *world {
+// newWorld starts a server, with environment variables, and the site of the clients until the test ends. The server is
+// at localhost, and the clients and WeChat are at 127.0.0.1, which is another site for browsers.
+func newWorld(t *testing.T, browser context.Context, env ...string) *world {
 	t.Helper()
-	w := &world{Dev: harness.StartDevAt(t, "localhost"), browser: browser, secrets: map[string]string{},
+	w := &world{Dev: harness.StartDevAt(t, "localhost", env...), browser: browser, secrets: map[string]string{},
 		answers: make(requests, 200)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/callback", w.answers.keep)

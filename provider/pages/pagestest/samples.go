@@ -23,10 +23,12 @@ func Samples(client, user string) []Sample {
 	waiting.Problem, waiting.Wait = pages.TooManyAttempts, 4*time.Minute
 	fixed.Fixed, fixed.OtherAccount = true, "/sign-in?to=authorize"
 	ways := []pages.Way{{Name: pages.WechatWay, URL: "/sign-in/wechat?to=authorize"}}
-	scan, inWechat, declined, only := signIn, signIn, signIn, signIn
+	scan, inWechat, declined, only, framed := signIn, signIn, signIn, signIn, signIn
 	scan.Ways, inWechat.Ways, inWechat.WaysFirst = ways, ways, true
 	declined.Ways, declined.Problem = ways, pages.WechatDeclined
 	only.Ways, only.NoPassword, only.WaysFirst = ways, true, true
+	framed.Ways = ways
+	framed.Frame = pages.Frame{URL: ways[0].URL + "&wechat_frame=1", Origin: "https://open.weixin.qq.com"}
 	consent := pages.Consent{Form: form, Client: client, User: user, OtherAccount: "/choose-account?to=authorize",
 		Scopes:      []string{"openid", "profile", "email", "offline_access"},
 		Destination: "shop.example.com", Remembered: true}
@@ -45,8 +47,8 @@ func Samples(client, user string) []Sample {
 	far.Near, far.Resources, far.Device = false, []string{"https://api.example.com"}, "ExampleTV/2.1"
 	samples := []Sample{
 		{"sign-in", signIn}, {"sign-in-wrong", wrong}, {"sign-in-missing", missing}, {"sign-in-waiting", waiting},
-		{"sign-in-fixed", fixed}, {"sign-in-ways", scan}, {"sign-in-in-wechat", inWechat},
-		{"sign-in-declined", declined}, {"sign-in-wechat-only", only},
+		{"sign-in-fixed", fixed}, {"sign-in-ways", scan}, {"sign-in-frame", framed},
+		{"sign-in-in-wechat", inWechat}, {"sign-in-declined", declined}, {"sign-in-wechat-only", only},
 		{"wechat-profile", pages.WechatProfile{Client: client, Continue: "/sign-in/wechat?to=authorize",
 			OtherWay: "/sign-in?to=authorize"}},
 		{"wechat-snapshot", pages.Snapshot{Continue: "/authorize?client_id=shop"}},
