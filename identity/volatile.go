@@ -16,6 +16,9 @@ type Volatile interface {
 	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	// Get returns a value, or ErrNotFound if there is none or it has expired.
 	Get(ctx context.Context, key string) ([]byte, error)
+	// GetAll returns the values of keys, in their order: nil for a key that Get would return ErrNotFound for. They need
+	// not be of the same instant.
+	GetAll(ctx context.Context, keys ...string) ([][]byte, error)
 	// Take returns and deletes a value in one atomic step: of any number of callers exactly one gets it. It returns
 	// ErrNotFound if there is none.
 	Take(ctx context.Context, key string) ([]byte, error)

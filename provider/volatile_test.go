@@ -52,6 +52,14 @@ func (b *breakable) Get(ctx context.Context, key string) ([]byte, error) {
 	return b.Volatile.Get(ctx, key)
 }
 
+func (b *breakable) GetAll(ctx context.Context, keys ...string) ([][]byte, error) {
+	_, _ = b.calls.Write([]byte("GetAll\n"))
+	if b.broken.Load() {
+		return nil, errBroken
+	}
+	return b.Volatile.GetAll(ctx, keys...)
+}
+
 func (b *breakable) Take(ctx context.Context, key string) ([]byte, error) {
 	_, _ = b.calls.Write([]byte("Take\n"))
 	if b.broken.Load() {

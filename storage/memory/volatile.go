@@ -79,6 +79,24 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	return bytes.Clone(found.value), nil
 }
 
+// GetAll implements identity.Volatile.
+func (s *Store) GetAll(ctx context.Context, keys ...string) ([][]byte, error) {
+	for _, key := range keys {
+		if err := identity.CheckVolatileKey(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	now, values := s.now(), make([][]byte, len(keys))
+	for n, key := range keys {
+		if found := s.values.find(key, now); found != nil {
+			values[n] = append([]byte{}, found.value...) // not nil, even if it is empty
+		}
+	}
+	return values, nil
+}
+
 // Take implements identity.Volatile.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	if err := identity.CheckVolatileKey(ctx, key); err != nil {

@@ -48,6 +48,17 @@ func (s *Store) send(ctx context.Context, words ...any) *redis.Cmd {
 	return command
 }
 
+// sendAll sends commands together, within the store's timeout. Their keys may be on several nodes of a Cluster.
+func (s *Store) sendAll(ctx context.Context, commands []*redis.Cmd) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	pipeline := s.client.Pipeline()
+	for _, command := range commands {
+		_ = pipeline.Process(ctx, noRetry{command})
+	}
+	_, _ = pipeline.Exec(ctx) // the commands contain the errors
+}
+
 // loggable converts an error of go-redis to one that contains no key, value or password. A timeout of the store is not
 // reported as the end of the caller's context.
 func loggable(ctx context.Context, err error) error {

@@ -145,10 +145,11 @@ func silentNodes(t *testing.T, count int) string {
 
 func calls(ctx context.Context, store *redis.Store) map[string]func() error {
 	return map[string]func() error{
-		"Ping": func() error { return store.Ping(ctx) },
-		"Put":  func() error { return store.Put(ctx, "the key", []byte("the value"), time.Hour) },
-		"Get":  func() error { _, err := store.Get(ctx, "the key"); return err },
-		"Take": func() error { _, err := store.Take(ctx, "the key"); return err },
+		"Ping":   func() error { return store.Ping(ctx) },
+		"Put":    func() error { return store.Put(ctx, "the key", []byte("the value"), time.Hour) },
+		"Get":    func() error { _, err := store.Get(ctx, "the key"); return err },
+		"GetAll": func() error { _, err := store.GetAll(ctx, "the key", "the key"); return err },
+		"Take":   func() error { _, err := store.Take(ctx, "the key"); return err },
 		"PutIfAbsent": func() error {
 			_, err := store.PutIfAbsent(ctx, "the key", []byte("the value"),
 				time.Hour)

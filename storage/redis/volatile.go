@@ -78,6 +78,30 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	return []byte(value), nil
 }
 
+// GetAll implements identity.Volatile.
+func (s *Store) GetAll(ctx context.Context, keys ...string) ([][]byte, error) {
+	commands := make([]*redis.Cmd, len(keys))
+	for n, key := range keys {
+		if err := identity.CheckVolatileKey(ctx, key); err != nil {
+			return nil, err
+		}
+		commands[n] = redis.NewCmd(ctx, "GET", s.valueName(key))
+	}
+	s.sendAll(ctx, commands)
+	values := make([][]byte, len(keys))
+	for n, command := range commands {
+		value, err := command.Text()
+		switch {
+		case errors.Is(err, redis.Nil):
+		case err != nil:
+			return nil, loggable(ctx, err)
+		default:
+			values[n] = []byte(value)
+		}
+	}
+	return values, nil
+}
+
 // Take implements identity.Volatile.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	if err := identity.CheckVolatileKey(ctx, key); err != nil {

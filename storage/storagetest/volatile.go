@@ -45,6 +45,7 @@ func volatileContext(t *testing.T, f volatileFixture) {
 	for name, call := range map[string]func() error{
 		"Put":         func() error { return f.Put(ctx, "key", []byte("other"), time.Hour) },
 		"Get":         func() error { _, err := f.Get(ctx, "key"); return err },
+		"GetAll":      func() error { _, err := f.GetAll(ctx, "key", "absent"); return err },
 		"Take":        func() error { _, err := f.Take(ctx, "key"); return err },
 		"PutIfAbsent": func() error { _, err := f.PutIfAbsent(ctx, "absent", []byte("other"), time.Hour); return err },
 		"AllowAll":    func() error { _, _, err := f.AllowAll(ctx, "group", rate); return err },
@@ -93,6 +94,7 @@ func values() []volatileCase {
 		{"a value is stored until it expires", valueExpires},
 		{"a value put again replaces the old one and its lifetime", valueIsReplaced},
 		{"a stored value is a copy", valueIsCopied},
+		{"several values come in the order of their keys", valuesAreInOrder},
 		{"any bytes can be a value", anyValue},
 		{"any text is a distinct key or rejected", anyKey},
 		{"a key or value that is too large is rejected", tooLarge},
@@ -141,6 +143,30 @@ func valueIsCopied(t *testing.T, f volatileFixture) {
 	got[0] = 'Y'
 	f.requireValue(t, "key", "value")
 	f.requireValue(t, "absent", "value")
+}
+
+func valuesAreInOrder(t *testing.T, f volatileFixture) {
+	f.put(t, "a", "1", time.Hour)
+	f.put(t, "b", "2", time.Minute)
+	f.put(t, "empty", "", time.Hour)
+	requireAll := func(keys []string, want ...[]byte) {
+		t.Helper()
+		values, err := f.GetAll(t.Context(), keys...)
+		require.NoError(t, err)
+		require.Equal(t, want, values)
+	}
+	requireAll([]string{"b", "absent", "empty", "a", "b"}, []byte("2"), nil, []byte{}, []byte("1"), []byte("2"))
+	f.advance(time.Minute)
+	requireAll([]string{"a", "b"}, []byte("1"), nil)
+	values, err := f.GetAll(t.Context(), "a")
+	require.NoError(t, err)
+	values[0][0] = 'X'
+	requireAll([]string{"a"}, []byte("1"))
+	values, err = f.GetAll(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, values)
+	_, err = f.GetAll(t.Context(), "a", strings.Repeat("k", 257))
+	require.Error(t, err)
 }
 
 func anyValue(t *testing.T, f volatileFixture) {
