@@ -81,9 +81,9 @@ func (c Client) Scope(grant, requested string) (string, error) {
 			}
 		case !slices.Contains(c.Scopes, name):
 			return "", oauth.NewError(oauth.InvalidScope, "The client is not registered for a requested scope.")
-		case name == oauth.ScopeAccount && !c.FirstParty:
+		case oauth.FirstPartyOnly(name) && !c.FirstParty:
 			return "", oauth.NewError(oauth.InvalidScope,
-				"account is only for first-party clients, since it gives access to the user's whole account.")
+				name+" is only for first-party clients, since it gives access to the user's whole account.")
 		case name == oauth.ScopeWechatAppToken && (grant != oauth.GrantClientCredentials || len(names) > 1):
 			return "", oauth.NewError(oauth.InvalidScope, "wechat.app_token is only for clients themselves: request "+
 				"it with client_credentials and without any other scope.")
@@ -98,7 +98,7 @@ func (c Client) Scope(grant, requested string) (string, error) {
 func (c Client) Retained(granted string) string {
 	lost := func(name string) bool {
 		return name != oauth.ScopeOfflineAccess && !slices.Contains(c.Scopes, name) ||
-			name == oauth.ScopeAccount && !c.FirstParty
+			oauth.FirstPartyOnly(name) && !c.FirstParty
 	}
 	for name := range strings.FieldsSeq(granted) {
 		if lost(name) {
@@ -109,10 +109,11 @@ func (c Client) Retained(granted string) string {
 }
 
 // defaultScope returns the scope of a request that names none. It never contains wechat.app_token, which must
-// be requested explicitly, nor, for a third-party client, account.
+// be requested explicitly, nor, for a third-party client,
+// one that only first-party clients may have.
 func (c Client) defaultScope() string {
 	names := slices.DeleteFunc(slices.Clone(c.DefaultScopes), func(name string) bool {
-		return name == oauth.ScopeWechatAppToken || name == oauth.ScopeAccount && !c.FirstParty
+		return name == oauth.ScopeWechatAppToken || oauth.FirstPartyOnly(name) && !c.FirstParty
 	})
 	return strings.Join(names, " ")
 }

@@ -165,8 +165,10 @@ func (c *checker) checkAppTokens(client identity.Client) {
 
 // checkReach rejects scopes and apps that give the client more access than it may have.
 func (c *checker) checkReach(client identity.Client, apps []identity.App) {
-	if slices.Contains(client.Scopes, oauth.ScopeAccount) && !client.FirstParty {
-		c.reject("scopes", "account needs a first-party client: its tokens give access to a user's whole account")
+	for _, name := range client.Scopes {
+		if oauth.FirstPartyOnly(name) && !client.FirstParty {
+			c.reject("scopes", "%s needs a first-party client: its tokens give access to a user's whole account", name)
+		}
 	}
 	for _, app := range apps {
 		if !client.Confidential && app.InBrowser() && slices.Contains(client.Apps, app.ID) {

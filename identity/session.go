@@ -26,6 +26,9 @@ const (
 // platform's name, since RFC 8176 has no value for them.
 const MethodPassword = "pwd"
 
+// MethodScan is the value of "amr" for a screen whose code was scanned with a phone. RFC 8176 has none for it either.
+const MethodScan = "scan"
+
 // MaxRotations is how many past rotations a session remembers.
 const MaxRotations = 8
 

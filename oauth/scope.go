@@ -25,6 +25,9 @@ const (
 // ScopeAccount lets a first-party client call the account API for its user.
 const ScopeAccount = "account"
 
+// ScopeSignInApprove lets a first-party client approve, for its user, that a screen signs in whose code was scanned.
+const ScopeSignInApprove = "signin.approve"
+
 // ScopeWechatAppToken lets a client get the app-level access tokens of its apps. It is for the client itself, never for
 // a user. It is granted only if it is requested explicitly and alone, so that no other server ever sees a token with
 // it.
@@ -38,18 +41,22 @@ const ScopeWechatData = "wechat.data"
 func Scopes() []string {
 	return []string{
 		ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, ScopeAddress, ScopeOfflineAccess, ScopeRoles, ScopeClaims,
-		ScopeAccount, ScopeWechatAppToken, ScopeWechatData,
+		ScopeAccount, ScopeSignInApprove, ScopeWechatAppToken, ScopeWechatData,
 	}
 }
 
 // ServedHere reports whether only this server serves a scope. Access tokens for APIs do not have it.
 func ServedHere(name string) bool {
 	switch name {
-	case ScopeAccount, ScopePhone, ScopeWechatData, ScopeWechatAppToken:
+	case ScopeAccount, ScopeSignInApprove, ScopePhone, ScopeWechatData, ScopeWechatAppToken:
 		return true
 	}
 	return false
 }
+
+// FirstPartyOnly reports whether only the operator's own clients may have a scope, since it gives access to all that is
+// a user's.
+func FirstPartyOnly(name string) bool { return name == ScopeAccount || name == ScopeSignInApprove }
 
 // AboutIdentity reports whether a scope requests claims about a user in ID tokens and at userinfo (OpenID Connect Core
 // §5.4). Access tokens for one API that was named do not have it.
