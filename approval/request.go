@@ -73,9 +73,12 @@ type stored struct {
 
 func (s stored) state() State { return State{s.Request, s.Decision, time.UnixMilli(s.Expires)} }
 
-func (s stored) isFor(secret []byte) bool {
+func (s stored) isFor(secret []byte) bool { return isHashOf(s.Secret, secret) }
+
+// isHashOf reports whether a hash is the SHA-256 of a secret.
+func isHashOf(hash, secret []byte) bool {
 	sum := sha256.Sum256(secret)
-	return subtle.ConstantTimeCompare(sum[:], s.Secret) == 1
+	return subtle.ConstantTimeCompare(sum[:], hash) == 1
 }
 
 func encode(value any) []byte {
