@@ -7,11 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 const (
@@ -54,7 +56,8 @@ var errCodeTooLong = errors.New("the authorization code would be too long")
 func newCode(set *keys.Set, r Request, user identity.SignedIn, now time.Time) (string, error) {
 	redirect := sha256.Sum256([]byte(r.RedirectURI))
 	code := Code{
-		ClientID: r.Client.ID, RedirectURI: redirect[:], Challenge: r.Challenge, Nonce: r.Nonce, Scope: r.Scope,
+		ClientID: r.Client.ID, RedirectURI: redirect[:], Challenge: r.Challenge, Nonce: r.Nonce,
+		Scope:    scopeFor(user, r.Scope),
 		Resource: r.Resource, Claims: r.Claims.String(), UserID: user.UserID, Epoch: user.Epoch, Method: user.Method,
 		AuthTime: user.AuthTime.UnixMilli(), Expires: now.Add(CodeLifetime).UnixMilli(), Browser: user.ID,
 		Random: make([]byte, codeRandom),
@@ -75,6 +78,18 @@ func newCode(set *keys.Set, r Request, user identity.SignedIn, now time.Time) (s
 		return "", errCodeTooLong
 	}
 	return codePrefix + sealed, nil
+}
+
+// scopeFor returns the part of a scope that a session of a browser session may have. One that was signed in by a scan
+// works only with its user: somebody who was tricked into approving one must
+// be able to end it.
+func scopeFor(user identity.SignedIn, scope string) string {
+	if user.Method != identity.MethodScan {
+		return scope
+	}
+	return strings.Join(slices.DeleteFunc(strings.Fields(scope), func(name string) bool {
+		return name == oauth.ScopeOfflineAccess
+	}), " ")
 }
 
 // OpenCode returns what a code grants, or ErrBadCode. It does not check whether the code has expired or was used.

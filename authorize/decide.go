@@ -56,8 +56,8 @@ func decide(r Request, at situation) (decision, error) {
 		return r.page(decision{step: StepSignIn, user: user}, oauth.LoginRequired, "The user must sign in again."), nil
 	}
 	allowed := at.seen.Consented && at.seen.Chosen == user.ID || !r.asks(promptConsent) && r.Remembers()
-	allowed = allowed && r.UserCode == "" // for a device, the user decides each time, and nothing else is asked
-	if allowed {                          // unless it was withdrawn since
+	allowed = allowed && !r.Elsewhere()
+	if allowed { // unless it was withdrawn since
 		var err error
 		if allowed, err = at.consents(user); err != nil {
 			return decision{}, err

@@ -43,6 +43,7 @@ type Request struct {
 	Address  string // the device's IP address
 	Device   string // how it described itself
 	Decided  bool   // a user has approved or denied it
+	Handle   string // of the code that a screen shows and that was scanned; "": none
 
 	subjects  []string // the users that claims allows; nil: all
 	classes   []string // the values of acr that claims allows; nil: all, also none
@@ -50,6 +51,9 @@ type Request struct {
 	canonical string
 	bound     string // the part that what has been done for the request is bound to
 }
+
+// Elsewhere reports whether another device asks, and not this browser: its user decides each time.
+func (r Request) Elsewhere() bool { return r.UserCode != "" || r.Handle != "" }
 
 // Proved reports whether errors may be sent to the redirect URI.
 func (r Request) Proved() bool { return r.RedirectURI != "" }

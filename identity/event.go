@@ -45,6 +45,10 @@ const (
 	EventUnlinked          = "user.unlinked"
 	EventConsentGranted    = "consent.granted"   // Detail: the scopes, and the resource if the request named one
 	EventConsentWithdrawn  = "consent.withdrawn" // its sessions at the client ended
+	EventScanApproved      = "scan.approved"     // a screen signs in; ClientID: who asks; Detail: the screen's address
+	EventScanDenied        = "scan.denied"       // the next two, too
+	EventScanMismatch      = "scan.mismatch"     // denied: another number was chosen than the one on the screen
+	EventScanReported      = "scan.reported"     // denied: the user knows nothing of it
 	EventExported          = "user.exported"
 	EventDeletionRequested = "user.deletion_requested"
 	EventDeletionCancelled = "user.deletion_cancelled"

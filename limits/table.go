@@ -32,6 +32,8 @@ const (
 	UserCodes            Name = "user_codes"
 	UserCodesUser        Name = "user_codes_user"
 	AllUserCodes         Name = "all_user_codes"
+	Scans                Name = "scans"
+	ScansUser            Name = "scans_user"
 )
 
 // Rate allows Uses in a burst, and one more every Period/Uses. No uses mean no limit.
@@ -123,5 +125,7 @@ func All() []Limit {
 		{UserCodesUser, "user who is signed in", "wrong user codes", Rate{20, 10 * time.Minute}, reached, attempts},
 		{AllUserCodes, "nothing: all where nobody is signed in", "wrong user codes", Rate{10000, time.Hour}, reached,
 			attempts},
+		{Scans, byAddress, "codes to be scanned that pages show", Rate{2000, 10 * time.Minute}, reached, attempts},
+		{ScansUser, "user", "codes that they scan", Rate{30, 10 * time.Minute}, reached, attempts},
 	}
 }

@@ -3,6 +3,8 @@ package signin
 import (
 	"strings"
 	"unicode"
+
+	"github.com/mileusna/useragent"
 )
 
 const maxDeviceLength = 128
@@ -18,6 +20,16 @@ func DeviceLabel(userAgent string) string {
 	}, label)
 	if len(label) > maxDeviceLength {
 		label = strings.ToValidUTF8(label[:maxDeviceLength], "")
+	}
+	return label
+}
+
+// ScreenLabel returns the browser and the operating system of a User-Agent, such as "Chrome, Windows", for people who
+// are asked about a screen. It returns the label of [DeviceLabel] if these are unknown.
+func ScreenLabel(userAgent string) string {
+	label := DeviceLabel(userAgent)
+	if agent := useragent.Parse(label); agent.Name != "" && agent.OS != "" {
+		return agent.Name + ", " + agent.OS
 	}
 	return label
 }
