@@ -16,7 +16,7 @@ import (
 var galleries = map[string]string{".png": "docs/pages/README.md", ".zh-CN.png": "docs/pages/README.zh-CN.md"}
 
 // The size limits of a picture, and of all of them, in bytes: each change of a page adds them to the history.
-const maxPicture, maxPictures = 40 << 10, 1 << 20
+const maxPicture, maxPictures = 40 << 10, 3 << 19
 
 // TestGalleryShowsEveryPage compares the names of the pictures with the pages: every sample is shown, in the language
 // of the gallery, and every picture is of a page that there is. Package test/browser takes the pictures.

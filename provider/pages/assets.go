@@ -33,6 +33,7 @@ func assetsOf(base string, theme Theme, style string) map[string]asset {
 	all := map[string]asset{
 		"style.css": newAsset(base, "style.css", "text/css; charset=utf-8", []byte(style)),
 		"submit.js": newAsset(base, "submit.js", "text/javascript; charset=utf-8", []byte(file("submit.js"))),
+		"scan.js":   newAsset(base, "scan.js", "text/javascript; charset=utf-8", []byte(file("scan.js"))),
 		"icon.svg":  newAsset(base, "icon.svg", "image/svg+xml", []byte(file("icon.svg"))), // if there is no logo
 	}
 	if theme.Logo != nil {

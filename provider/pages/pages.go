@@ -123,6 +123,8 @@ func setHeaders(header http.Header, page Page) {
 	switch page := page.(type) {
 	case FormPost:
 		policy, referrer = policyPrefix+"script-src 'self'"+policySuffix, "strict-origin"
+	case ScanScreen:
+		policy = policyPrefix + "script-src 'self'; connect-src 'self'; form-action 'self'" + policySuffix
 	case SignIn:
 		if page.Frame.URL != "" {
 			policy += "; frame-src 'self' " + page.Frame.Origin

@@ -2,6 +2,7 @@ package pages_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
+	"rsc.io/qr"
 
 	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/provider/pages/pagestest"
@@ -134,8 +136,9 @@ func TestPagesAreSmall(t *testing.T) {
 	})
 }
 
-// TestPagesAllowOnlyWhatTheyNeed: no script but the one that posts a form, nothing from another host but in the frame
-// of WeChat's page, no frame around a page that could steal a click, nothing in a cache or in a Referer.
+// TestPagesAllowOnlyWhatTheyNeed: no script but those that post a form and ask about a scan, nothing from another host
+// but in the frame of WeChat's page, no frame around a page that could steal a click, nothing in a cache or in a
+// Referer.
 func TestPagesAllowOnlyWhatTheyNeed(t *testing.T) {
 	t.Parallel()
 	everyPage(t, func(t *testing.T, sample pagestest.Sample, response *http.Response) {
@@ -147,9 +150,13 @@ func TestPagesAllowOnlyWhatTheyNeed(t *testing.T) {
 			referrer, scripts = "strict-origin", 1
 		}
 		frames := 0
-		if sample.Name == "sign-in-frame" {
+		switch sample.Name {
+		case "sign-in-frame":
 			policy += "; frame-src 'self' https://open.weixin.qq.com"
 			frames = 1
+		case "scan", "scan-scanned":
+			policy = strings.Replace(policy, "form-action", "script-src 'self'; connect-src 'self'; form-action", 1)
+			scripts = 1
 		}
 		for name, want := range map[string]string{
 			"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy, "Referrer-Policy": referrer,
@@ -248,4 +255,38 @@ func TestStatus(t *testing.T) {
 	newPages(t, newTheme(t)).Render(recorder, httptest.NewRequest(http.MethodGet, "/x", nil), http.StatusNotFound,
 		pages.Error{Kind: pages.NotFound})
 	require.Equal(t, http.StatusNotFound, recorder.Code)
+}
+
+// TestQRCodes: the picture has the modules of the code, black on white, with a margin of four. The test draws it.
+func TestQRCodes(t *testing.T) {
+	t.Parallel()
+	const text = "https://login.example.com/scan/Q0FsY2lmZXIgaW0gRGV6ZW1iZXIgMjAy"
+	picture, err := pages.NewQR(text)
+	require.NoError(t, err)
+	code, err := qr.Encode(text, qr.M)
+	require.NoError(t, err)
+	require.Equal(t, code.Size+8, picture.Size)
+	drawn := map[[2]int]bool{}
+	for _, row := range strings.Split(picture.Path, "M")[1:] {
+		var x, y int
+		steps := strings.Split(row, "m")
+		_, err := fmt.Sscanf(steps[0], "%d %d.5", &x, &y)
+		require.NoError(t, err)
+		for _, step := range steps[1:] {
+			var gap, length int
+			_, err := fmt.Sscanf(step, "%d 0h%d", &gap, &length)
+			require.NoError(t, err)
+			for x += gap; length > 0; length-- {
+				drawn[[2]int{x, y}] = true
+				x++
+			}
+		}
+	}
+	for y := range picture.Size {
+		for x := range picture.Size {
+			require.Equal(t, code.Black(x-4, y-4), drawn[[2]int{x, y}], "%d %d", x, y)
+		}
+	}
+	_, err = pages.NewQR(strings.Repeat("x", 5000))
+	require.Error(t, err)
 }

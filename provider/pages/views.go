@@ -43,7 +43,7 @@ func (s SignIn) AtField() string {
 	return ""
 }
 
-// Way is a way to sign in at another site.
+// Way is a way to sign in other than by password.
 type Way struct{ Name, URL string }
 
 // Frame shows a page of another site. The way to that page stays beside it, in case it does not load.
@@ -52,8 +52,11 @@ type Frame struct {
 	Origin string // of the other site, such as https://open.weixin.qq.com
 }
 
-// WechatWay is the name of the way to sign in at WeChat.
-const WechatWay = "wechat"
+// The names of ways to sign in.
+const (
+	WechatWay = "wechat" // at WeChat
+	ScanWay   = "scan"   // with a code that a phone scans
+)
 
 // WechatProfile says why an official account asks for nickname and picture, before WeChat does.
 type WechatProfile struct {

@@ -65,6 +65,7 @@ func Samples(client, user string) []Sample {
 		{"form-post", pages.FormPost{Form: pages.Form{Action: "/callback",
 			Hidden: []pages.Field{{Name: "state", Value: client}}}, Destination: "shop.example.com"}},
 	}
+	samples = append(samples, scanSamples(form, client, user)...)
 	for _, kind := range []pages.ErrorKind{pages.UnknownClient, pages.UnknownRedirect, pages.InvalidRequest,
 		pages.Refused, pages.Expired, pages.ForeignForm, pages.CookiesBlocked, pages.TooManyRequests,
 		pages.Unavailable, pages.Internal, pages.NotFound} {
@@ -78,6 +79,35 @@ func Samples(client, user string) []Sample {
 			page.Wait = time.Minute
 		}
 		samples = append(samples, Sample{"error-" + string(kind), page})
+	}
+	return samples
+}
+
+// scanSamples returns the pages of a screen whose code is scanned, and of the phone.
+func scanSamples(form pages.Form, client, user string) []Sample {
+	code, err := pages.NewQR("https://login.example.com/scan/Q0FsY2lmZXIgaW0gRGV6ZW1iZXIgMjAy")
+	if err != nil {
+		panic(err) // it is short
+	}
+	const here, otherWay = "/sign-in/scan?to=authorize&screen=Q0Fs", "/sign-in?to=authorize"
+	shown := pages.ScanScreen{Client: client, Code: code, Number: 42, Here: here, OtherWay: otherWay,
+		Wait: "/sign-in/scan/wait?screen=Q0Fs"}
+	scanned := shown
+	scanned.Scanned = true
+	ask := pages.ApproveScan{Form: form, Client: client, Host: "shop.example.com", User: user,
+		OtherAccount: "/sign-in?to=scan", Numbers: []int{17, 42, 88}, Address: "203.0.113.9",
+		Device: "Chrome, Windows", Near: true}
+	far := ask
+	far.Near, far.Numbers = false, []int{42}
+	samples := []Sample{{"scan", shown}, {"scan-scanned", scanned},
+		{"scan-denied", pages.ScanOver{Reason: pages.ScanDenied, Again: here, OtherWay: otherWay}},
+		{"scan-expired", pages.ScanOver{Reason: pages.ScanExpired, Again: here, OtherWay: otherWay}},
+		{"scan-confirm", pages.ScanConfirm{Form: form, Client: client, User: user, Again: here}},
+		{"scan-approve", ask}, {"scan-approve-far", far}}
+	for _, outcome := range []pages.ScanOutcome{pages.ScanWasApproved, pages.ScanWasDenied, pages.ScanWasReported,
+		pages.ScanWrongNumber, pages.ScanTaken, pages.ScanDecided, pages.ScanGone} {
+		samples = append(samples, Sample{"scan-done-" + string(outcome),
+			pages.ScanDone{Outcome: outcome, Client: client}})
 	}
 	return samples
 }
