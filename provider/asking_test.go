@@ -154,7 +154,7 @@ func requireError(t testing.TB, a answer, status int, name string) {
 	require.Equal(t, a.text("request_id"), a.header.Get("X-Request-Id"))
 	for member := range a.members {
 		require.Contains(t, []string{"error", "error_description", "error_uri", "request_id",
-			"wechat_errcode", "wechat_snapshot", "session_state"}, member)
+			"wechat_errcode", "wechat_snapshot", "session_state", "scan"}, member)
 	}
 	require.Equal(t, status == http.StatusUnauthorized || status == http.StatusForbidden,
 		a.header.Get("WWW-Authenticate") != "", "a challenge with 401 and 403 only")

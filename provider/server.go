@@ -32,6 +32,7 @@ type Config struct {
 	Authorize  *authorize.Service
 	Wechat     *authorize.Wechat
 	Devices    *authorize.Devices
+	Scans      *authorize.Scans
 	Pages      *pages.Pages
 	WechatData *wechatdata.Service
 	AppTokens  *wechatdata.AppTokens
@@ -62,13 +63,14 @@ func New(c Config) (http.Handler, error) {
 		slots: slots, bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
 	pages, err := browser.New(browser.Config{Issuer: c.Issuer, Authorize: c.Authorize, Devices: c.Devices,
-		Wechat: c.Wechat, Pages: c.Pages, Logger: c.Logger})
+		Wechat: c.Wechat, Scans: c.Scans, Pages: c.Pages, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
 	rows := slices.Concat(
 		c.routes(issuer.Path, slots, errs),
 		browserRoutes(issuer.Path, pages),
+		scanEndpoint{c.Access, c.Scans, c.Logger}.routes(issuer.Path+browser.ApproveScanPath, errs),
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
 		account.routes(issuer.Path+"/account/v1"),
 	)
@@ -138,18 +140,28 @@ func browserRoutes(path string, h *browser.Handler) []route {
 		{"choose_account", browser.ChooseAccountPath, slotQuick, fieldsBody, h.ChooseAccount},
 		{"consent", browser.ConsentPath, slotQuick, fieldsBody, h.Consent},
 		{"device", browser.DevicePath, slotQuick, fieldsBody, browser.Device{Handler: h}.Page},
+		{"approve_scan", browser.ApproveScanPath, slotQuick, fieldsBody, browser.ApproveScan{Handler: h}.Page},
 		{"sign_out", browser.SignOutPath, slotQuick, fieldsBody, browser.SignOut{Handler: h}.Page},
 	} {
 		rows = append(rows,
 			route{page.name, readMethods, path + page.path, corsNone, slotQuick, 0, page.handler},
 			route{page.name, postMethod, path + page.path, corsNone, page.post, page.body, page.handler})
 	}
-	wechat := browser.Wechat{Handler: h}
+	wechat, scan, getMethod := browser.Wechat{Handler: h}, browser.Scan{Handler: h}, []string{http.MethodGet}
 	return append(rows,
+		// a HEAD request must not make a code
+		route{"sign_in_scan", getMethod, path + browser.ScanPath, corsNone, slotQuick, 0, http.HandlerFunc(scan.Page)},
+		route{"sign_in_scan", postMethod, path + browser.ScanPath, corsNone, slotQuick, fieldsBody,
+			http.HandlerFunc(scan.Page)},
+		// it only waits, and its connection may be closed in favor of others
+		route{"sign_in_scan_wait", getMethod, path + browser.ScanWaitPath, corsNone, slotNone, 0,
+			http.HandlerFunc(scan.Wait)},
+		route{"scan", readMethods, path + browser.ScannedPath + "{handle}", corsNone, slotNone, 0,
+			http.HandlerFunc(browser.ApproveScan{Handler: h}.Open)},
 		route{"sign_in_wechat", readMethods, path + browser.WechatPath, corsNone, slotQuick, 0,
 			http.HandlerFunc(wechat.Leave)},
 		// a HEAD request must not use the code up
-		route{"sign_in_wechat_return", []string{http.MethodGet}, path + browser.WechatReturnPath, corsNone, slotWaiting,
+		route{"sign_in_wechat_return", getMethod, path + browser.WechatReturnPath, corsNone, slotWaiting,
 			0, http.HandlerFunc(wechat.Return)})
 }
 

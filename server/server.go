@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/authorize"
 	"github.com/lingpai/lingpai/backchannel"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
@@ -104,6 +105,7 @@ type Server struct {
 
 	keys        Keys
 	metrics     *telemetry.Metrics
+	scans       *authorize.Scans
 	connections *bounds.Connections
 	bodies      *bounds.Bodies
 	handler     http.Handler
@@ -129,6 +131,7 @@ func (s *Server) Serve(ctx context.Context, handler http.Handler, listener net.L
 	defer stop()
 	cancelled := context.AfterFunc(ctx, func() {
 		s.stopping.Store(true)
+		s.scans.StopWaiting()
 		s.logger.Info("stopping", "delay", s.settings.ShutdownDelay.String())
 		select {
 		case <-time.After(s.settings.ShutdownDelay):

@@ -176,6 +176,7 @@ func (w wiring) wire() services {
 	w.server.Accounts = accounts.New(accountsConfig)
 	w.server.Notices = backchannel.New(backchannel.Config{Issuer: s.Issuer, Notices: stores.Notices,
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
+	w.server.scans = w.scans(authorizeService)
 	return services{registry, authorizeService, devices, w.wechat(authorizeService, signIn, apps), wechatData,
 		wechatdata.NewAppTokens(wechatDataConfig)}
 }
@@ -191,6 +192,13 @@ func (w wiring) authorize(registry *clients.Registry, signIn *signin.Service, is
 		Volatile:  w.config.Volatile, Limiter: limiter, Terms: s.Pages.LinkedTerms(), Logger: w.config.Logger,
 		Methods: s.BrowserMethods(),
 	})
+}
+
+// scans returns the service for screens whose codes are scanned.
+func (w wiring) scans(service *authorize.Service) *authorize.Scans {
+	return authorize.NewScans(authorize.ScansConfig{Service: service, Users: w.config.Stores.Users,
+		Events: w.config.Stores.Events, Volatile: w.config.Volatile, Enabled: w.config.Settings.Scan,
+		Numbers: authorize.NumberMatching(w.config.Settings.ScanNumber), Now: w.config.Now})
 }
 
 // wechat returns the service for browsers that go to pages of WeChat.
@@ -245,7 +253,7 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	}
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
-		Authorize: s.authorize, Devices: s.devices, Wechat: s.wechat, Pages: rendered,
+		Authorize: s.authorize, Devices: s.devices, Wechat: s.wechat, Scans: w.server.scans, Pages: rendered,
 		ContextClasses: w.config.Settings.ContextClasses,
 		WechatData:     s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),

@@ -50,6 +50,9 @@ func (h *Handler) judge(v visit) {
 	case next.Step == authorize.StepConsent && v.request.UserCode != "":
 		Device{h}.ask(v, next)
 		return
+	case next.Step == authorize.StepConsent && v.request.Handle != "":
+		ApproveScan{h}.ask(v, next)
+		return
 	}
 	if !known {
 		h.cookie.write(v.w, v.browser)

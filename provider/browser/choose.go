@@ -42,7 +42,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if v.request.UserCode != "" { // has a page of its own
+	if v.request.Elsewhere() { // has a page of its own
 		http.Redirect(w, r, h.url(v, "", v.seen), http.StatusSeeOther)
 		return
 	}

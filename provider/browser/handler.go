@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/lingpai/lingpai/authorize"
@@ -21,16 +22,19 @@ type Config struct {
 	Authorize *authorize.Service
 	Devices   *authorize.Devices
 	Wechat    *authorize.Wechat
+	Scans     *authorize.Scans
 	Pages     *pages.Pages
 	Logger    *slog.Logger
 }
 
 // Handler serves the endpoints and pages for browsers. Each method is one endpoint.
 type Handler struct {
+	issuer    string
 	path      string // of the issuer
 	authorize *authorize.Service
 	devices   *authorize.Devices
 	wechat    *authorize.Wechat
+	scans     *authorize.Scans
 	pages     *pages.Pages
 	cookie    browserCookie
 	trips     tripCookie
@@ -44,9 +48,10 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{path: issuer.Path, authorize: c.Authorize, devices: c.Devices, wechat: c.Wechat, pages: c.Pages,
-		own: newOrigin(issuer), cookie: newBrowserCookie(c.Issuer, c.Authorize.SessionLife()),
-		trips: newTripCookie(c.Issuer, issuer.Path+WechatPath), logger: c.Logger}, nil
+	return &Handler{issuer: c.Issuer, path: issuer.Path, authorize: c.Authorize, devices: c.Devices, wechat: c.Wechat,
+		scans: c.Scans, pages: c.Pages, own: newOrigin(issuer),
+		cookie: newBrowserCookie(c.Issuer, c.Authorize.SessionLife()),
+		trips:  newTripCookie(c.Issuer, issuer.Path+WechatPath), logger: c.Logger}, nil
 }
 
 // Paths of the pages, below the issuer's.
@@ -60,6 +65,10 @@ const (
 	DevicePath        = "/device"
 	WechatPath        = "/sign-in/wechat"
 	WechatReturnPath  = WechatPath + "/return"
+	ScanPath          = "/sign-in/scan"
+	ScanWaitPath      = ScanPath + "/wait"
+	ApproveScanPath   = "/scan"  // on the phone
+	ScannedPath       = "/scan/" // before the handle in a code
 )
 
 // Parameters of pages, beside those of the request that they carry on.
@@ -72,6 +81,11 @@ const (
 	profileParameter = "wechat_profile" // and that it asks for the profile
 	frameParameter   = "wechat_frame"   // and that its page is in a frame
 	outcomeParameter = "wechat"         // what has come of it
+	screenParameter  = "screen"         // the handle of the code that the page shows
+	roundParameter   = "screen_round"   // which one it is, from 1
+	knownParameter   = "known"          // how far the page knows that it has come
+	scanParameter    = "scan"           // the handle of a code that a phone has scanned
+	toScan           = "scan"
 	toAuthorize      = "authorize"
 	toDevice         = "device"
 
@@ -86,11 +100,14 @@ type visit struct {
 	request authorize.Request
 	browser authorize.Browser
 	seen    string
-	another bool       // someone else than who is signed in wants to sign in
-	app     string     // with which they want to sign in at WeChat
-	profile bool       // which asks for the profile
-	inFrame bool       // and whose page is in a frame
-	outcome string     // what has come of it
+	another bool   // someone else than who is signed in wants to sign in
+	app     string // with which they want to sign in at WeChat
+	profile bool   // which asks for the profile
+	inFrame bool   // and whose page is in a frame
+	outcome string // what has come of it
+	screen  string // the handle of the code that the page shows
+	round   int    // which one it is
+	scanned authorize.Scanned
 	form    url.Values // nil for GET
 }
 
@@ -115,9 +132,10 @@ func (h *Handler) carry(v *visit, query url.Values) bool {
 	to := query.Get(toParameter)
 	v.seen, v.another = query.Get(seenParameter), query.Has(anotherParameter)
 	v.app, v.profile, v.outcome = query.Get(appParameter), query.Has(profileParameter), query.Get(outcomeParameter)
-	v.inFrame = query.Has(frameParameter)
+	v.inFrame, v.screen = query.Has(frameParameter), query.Get(screenParameter)
+	v.round, _ = strconv.Atoi(query.Get(roundParameter)) // 0 if it was changed
 	for _, own := range []string{toParameter, seenParameter, anotherParameter, appParameter, profileParameter,
-		frameParameter, outcomeParameter} {
+		frameParameter, outcomeParameter, screenParameter, roundParameter} {
 		query.Del(own)
 	}
 	var err error
@@ -127,6 +145,11 @@ func (h *Handler) carry(v *visit, query url.Values) bool {
 	case toDevice:
 		if v.request, err = h.devices.Find(v.r.Context(), query, v.browser, v.r.RemoteAddr); err != nil {
 			Device{h}.codeFailed(*v, query, err)
+			return false
+		}
+	case toScan:
+		if v.request, v.scanned, err = h.scans.Screen(v.r.Context(), query, v.r.RemoteAddr); err != nil {
+			ApproveScan{h}.failed(*v, err)
 			return false
 		}
 	default:
@@ -202,8 +225,11 @@ func (v visit) leadTo(to string) {
 
 // start returns the path at which the request is judged, and what pages name it that lead back there.
 func (v visit) start() (path, to string) {
-	if v.request.UserCode != "" {
+	switch {
+	case v.request.UserCode != "":
 		return DevicePath, toDevice
+	case v.request.Handle != "":
+		return ApproveScanPath, toScan
 	}
 	return AuthorizePath, toAuthorize
 }

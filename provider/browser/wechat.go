@@ -139,9 +139,12 @@ func (h Wechat) outcome(v visit) bool {
 	return true
 }
 
-// ways puts the ways to sign in at WeChat on the page to sign in.
+// ways puts the ways to sign in other than by password on the page to sign in.
 func (h Wechat) ways(v visit, page *pages.SignIn) {
 	ways := h.wechat.Ways(v.r.Context(), v.request, v.r.UserAgent())
+	if h.scans.Offers(v.request) && authorize.EnvironmentOf(v.r.UserAgent()) == authorize.Desktop {
+		page.Ways, ways.First = append(page.Ways, pages.Way{Name: pages.ScanWay, URL: Scan{h.Handler}.again(v)}), true
+	}
 	for _, app := range ways.Apps {
 		page.Ways = append(page.Ways, pages.Way{Name: pages.WechatWay, URL: h.link(v, app.ID, false)})
 	}
@@ -149,9 +152,9 @@ func (h Wechat) ways(v visit, page *pages.SignIn) {
 		page.Frame = pages.Frame{URL: page.Ways[0].URL + "&" + frameParameter + "=1", Origin: h.wechat.Origin()}
 	}
 	page.NoPassword = !ways.Password
-	page.WaysFirst = (ways.First || page.NoPassword) && len(ways.Apps) > 0
+	page.WaysFirst = (ways.First || page.NoPassword) && len(page.Ways) > 0
 	switch {
-	case page.NoPassword && len(ways.Apps) == 0:
+	case page.NoPassword && len(page.Ways) == 0:
 		page.Problem = pages.NoWay
 	case v.outcome == outcomeDeclined:
 		page.Problem = pages.WechatDeclined

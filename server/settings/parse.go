@@ -246,6 +246,14 @@ func parseWechatApps(c *Settings, value string) error {
 	return nil
 }
 
+func parseScanNumber(c *Settings, value string) error {
+	if !slices.Contains([]string{"choose", "show", "off"}, value) {
+		return errors.New("neither choose nor show nor off")
+	}
+	c.ScanNumber = value
+	return nil
+}
+
 // maxContextClass is the maximum length of an acr.
 const maxContextClass = 255
 

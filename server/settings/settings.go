@@ -48,6 +48,8 @@ type Settings struct {
 	BrowserAbsolute                     time.Duration
 	WechatApps                          []string
 	WechatFrame, WechatQuickLogin       bool
+	Scan                                bool
+	ScanNumber                          string // as authorize.NumberMatching
 	SessionLimit                        int
 	AddressAttempts                     int
 	LimitOverrides                      map[limits.Name]limits.Rate

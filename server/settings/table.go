@@ -139,6 +139,12 @@ func sessionSettings() []setting {
 		{key: "browser.wechat_quick_login", fallback: "true",
 			usage: "WeChat on the same computer may confirm a sign-in with the website app, instead of a scan",
 			parse: boolean(func(c *Settings) *bool { return &c.WechatQuickLogin })},
+		{key: "browser.scan", fallback: "false",
+			usage: "whether a page to sign in on a desktop shows a code that people scan with a phone where they are " +
+				"signed in", parse: boolean(func(c *Settings) *bool { return &c.Scan })},
+		{key: "browser.scan_number", fallback: "choose",
+			usage: "the number on such a page: choose (among three on the phone), show (on the phone as well) or off",
+			parse: parseScanNumber},
 		{key: "session.limit", fallback: "20",
 			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
 				"the least recently used ones end",
