@@ -22,7 +22,9 @@ func TestSigningIn(t *testing.T) {
 		"TwoAccounts": testTwoAccounts, "WrongPassword": testWrongPassword, "PromptLogin": testPromptLogin,
 		"ConsentDenied": testConsentDenied, "FormPost": testFormPost, "BackAfterSignOut": testBackAfterSignOut,
 		"BackAfterLogout": testBackAfterLogout, "InWeChat": testInWeChat, "ManyTabs": testManyTabs,
-		"BrokenCookies": testBrokenCookies, "Scan": testScan, "WithinWechat": testWithinWechat,
+		"BrokenCookies": testBrokenCookies, "AtWebsiteApp": testAtWebsiteApp, "WithinWechat": testWithinWechat,
+		"Scan": testScan, "ScanWithoutJavaScript": testScanWithoutScripts, "ScanDeclined": testScanDeclined,
+		"ScanWithABrowser": testScanWithABrowser,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(w.walker(t, strings.ToLower(name)))

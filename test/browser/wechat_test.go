@@ -5,8 +5,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testScan signs in at the page of a website app, after somebody who declined has gone back.
-func testScan(v walker) {
+// testAtWebsiteApp signs in at the page of a website app, after somebody who declined has gone back.
+func testAtWebsiteApp(v walker) {
 	v.open("partner")
 	v.click("#way-wechat")
 	v.click("#decline")

@@ -66,6 +66,7 @@ func Run(ctx context.Context, o Options) error {
 	if c.WechatBaseURL, err = startSimulator(ctx, o, seeds.simulated(originOf(c.Issuer).Hostname())); err != nil {
 		return err
 	}
+	c.Scan = true
 	if len(c.WechatApps) == 0 {
 		c.WechatApps = []string{seeds.browserApp(identity.KindWebsite).ID,
 			seeds.browserApp(identity.KindOfficialAccount).ID}

@@ -133,7 +133,8 @@ func newClient(s seeds, id, secret string, grantNames ...string) identity.Client
 		ID: id, Name: id, FirstParty: true, Grants: grantNames, Apps: []string{s.AppID},
 		Audience: []string{Audience},
 		Scopes: []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopePhone,
-			oauth.ScopeAddress, oauth.ScopeOfflineAccess, oauth.ScopeAccount, scope},
+			oauth.ScopeAddress, oauth.ScopeOfflineAccess, oauth.ScopeAccount,
+			oauth.ScopeSignInApprove, scope},
 		DefaultScopes: []string{scope},
 	}
 	client.RefreshKeys = secret == "" // the demo's SDK sends them
