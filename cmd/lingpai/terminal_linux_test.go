@@ -24,6 +24,12 @@ type seat struct {
 	shown strings.Builder // everything that the terminal shows
 }
 
+// shows waits until the terminal shows a text: it does so a little later than the command has written it.
+func (s *seat) shows(text string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return strings.Contains(s.screen(), text) }, patience, time.Millisecond, text)
+}
+
 // atTerminal starts a command at a pseudo-terminal of its own.
 func (o *shell) atTerminal(args ...string) *seat {
 	o.t.Helper()
@@ -99,9 +105,9 @@ func TestAPasswordTypedAtATerminalIsNotShownAndAskedTwice(t *testing.T) {
 	s.answers(second, "a good password")
 	require.NoError(t, s.cmd.Wait())
 	require.True(t, s.echoes())
+	s.shows("created u_")
 	require.NotContains(t, s.screen(), "goo")
 	require.Contains(t, s.screen(), "the repetition differs")
-	require.Contains(t, s.screen(), "created u_")
 	require.Len(t, o.listed("users", "list"), 1)
 
 	s = o.atTerminal("users", "create", "bob")
@@ -110,9 +116,7 @@ func TestAPasswordTypedAtATerminalIsNotShownAndAskedTwice(t *testing.T) {
 		s.answers(second, "another password")
 	}
 	require.Error(t, s.cmd.Wait())
-	require.Eventually(t, func() bool {
-		return strings.Contains(s.screen(), "the password was not repeated correctly; nothing was changed")
-	}, patience, time.Millisecond)
+	s.shows("the password was not repeated correctly; nothing was changed")
 	require.Len(t, o.listed("users", "list"), 1)
 
 	o.write("secret.txt", "a good password\n")
@@ -128,9 +132,8 @@ func TestAnInterruptAtAPromptRestoresTheTerminal(t *testing.T) {
 	require.NoError(t, err)
 	require.Error(t, s.cmd.Wait())
 	require.True(t, s.echoes())
+	s.shows("no AppSecret was read: interrupt")
 	require.NotContains(t, s.screen(), "0123")
-	require.Eventually(t, func() bool { return strings.Contains(s.screen(), "no AppSecret was read: interrupt") },
-		patience, time.Millisecond)
 }
 
 func TestDevHasColorsAtATerminalUnlessNoColorIsSet(t *testing.T) {
@@ -140,8 +143,7 @@ func TestDevHasColorsAtATerminalUnlessNoColorIsSet(t *testing.T) {
 		colored bool
 	}{{"NO_COLOR=", true}, {"NO_COLOR=1", false}, {"TERM=dumb", false}} {
 		s := newOperator(t).with("TERM=xterm", c.env).atTerminal("dev", "--addr", "127.0.0.1:0")
-		require.Eventually(t, func() bool { return strings.Contains(s.screen(), "Simulator") }, patience,
-			10*time.Millisecond, s.screen())
+		s.shows("Simulator")
 		require.Equal(t, c.colored, strings.Contains(s.screen(), "\x1b[1mLingpai is up"), c.env)
 		require.Equal(t, c.colored, strings.Contains(s.screen(), "\x1b"), c.env)
 		require.NoError(t, s.cmd.Process.Signal(os.Interrupt))

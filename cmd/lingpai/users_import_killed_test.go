@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"regexp"
 	"runtime"
@@ -70,11 +69,15 @@ func importKilled(t *testing.T, o *operator) {
 	}
 }
 
-func everybody(t *testing.T, database *sql.DB) []identity.User {
+func everybody(t *testing.T, database *sql.DB) (all []identity.User) {
 	t.Helper()
-	users, err := database.Users().List(t.Context(), "", math.MaxInt32)
-	require.NoError(t, err)
-	return users
+	for after := ""; ; after = all[len(all)-1].ID {
+		users, err := database.Users().List(t.Context(), after, 1000)
+		require.NoError(t, err)
+		if all = append(all, users...); len(users) < 1000 {
+			return all
+		}
+	}
 }
 
 func awaitUsers(t *testing.T, database *sql.DB, count int) {

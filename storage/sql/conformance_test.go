@@ -57,7 +57,6 @@ func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 				var replicas [2]storagetest.Stores
 				for n := range replicas {
 					db := openURL(t, database, DefaultConnections)
-					db.timeout = time.Minute // the test is not about speed
 					onEveryConnection(t, db, "SET default_transaction_isolation = '"+level+"'")
 					replicas[n] = storesOf(db)
 				}

@@ -140,7 +140,7 @@ func TestAMergeMovesAUnionThatIsBeingAdded(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return watch.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
 			"wait_event_type = 'Lock'") == 1
-	}, defaultTimeout, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	busy.do("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES ('wechat', "+
 		"'another op', 'added', $1, 0)", retired.ID)
 	busy.do("COMMIT")

@@ -177,7 +177,6 @@ func TestNoTransactionWaitsForASecondConnection(t *testing.T) {
 		for _, call := range calls(db, session) {
 			require.NoError(t, call.do(t.Context()), call.name)
 		}
-		db.timeout = time.Minute // the test is not about speed
 		const callers = 64
 		failures := make([]error, callers)
 		var running sync.WaitGroup

@@ -21,6 +21,7 @@ func openURL(t testing.TB, database string, connections int) *DB {
 	db, err := Open(t.Context(), Options{URL: database, Connections: connections, Ring: newRing(t)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db.timeout = time.Minute // a busy machine may need more than the default; see failuresOf for the other tests
 	return db
 }
 

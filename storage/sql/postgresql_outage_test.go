@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	// shortTimeout is for calls that fail by waiting. A call that is to succeed keeps the default: a busy machine may
-	// need a second for it.
+	// shortTimeout is for calls that fail by waiting.
 	shortTimeout = time.Second
 	// patience is how long a test waits for what must come.
 	patience = time.Minute
