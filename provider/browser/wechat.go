@@ -149,7 +149,8 @@ func (h Wechat) ways(v visit, page *pages.SignIn) {
 		page.Ways = append(page.Ways, pages.Way{Name: pages.WechatWay, URL: h.link(v, app.ID, false)})
 	}
 	if ways.Frame {
-		page.Frame = pages.Frame{URL: page.Ways[0].URL + "&" + frameParameter + "=1", Origin: h.wechat.Origin()}
+		page.Frame = pages.Frame{URL: h.link(v, ways.Apps[0].ID, false) + "&" + frameParameter + "=1",
+			Origin: h.wechat.Origin()}
 	}
 	page.NoPassword = !ways.Password
 	page.WaysFirst = (ways.First || page.NoPassword) && len(page.Ways) > 0

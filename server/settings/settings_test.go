@@ -236,6 +236,8 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"session.ahead":                 {"", "maybe"},
 		"session.idle":                  {"0s", "8761h"},
 		"session.absolute":              {"0s", "87601h"},
+		"browser.scan":                  {"yes"},
+		"browser.scan_number":           {"", "Choose", "none"},
 		"browser.wechat_apps":           {"wx1", "wx0123456789abcdef,wx0123456789abcdef"},
 		"browser.session_idle":          {"0s", "59s", "8761h"},
 		"browser.session_absolute":      {"0s", "59s", "8761h"},
