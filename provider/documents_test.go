@@ -116,6 +116,8 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 			f = brokerForm("broker")
 		case oauth.ScopeAccount:
 			f = passwordForm("alice", testPassword).with("scope", "account")
+		case oauth.ScopeSignInApprove:
+			w.update("mini", toApprove)
 		}
 		requireTokens(t, w.token(f))
 	}

@@ -15,7 +15,8 @@ import (
 func allRoutes() []route {
 	errs := newErrorWriter(slog.New(slog.DiscardHandler))
 	return slices.Concat((Config{}).routes("", newSlots(0, errs), errs), browserRoutes("", nil),
-		wechatDataRoutes("/wechat", nil, errs), (&accountAPI{errs: errs}).routes("/account/v1"))
+		scanEndpoint{}.routes("/scan", errs), wechatDataRoutes("/wechat", nil, errs),
+		(&accountAPI{errs: errs}).routes("/account/v1"))
 }
 
 // documentedRoute is a row of the first table in docs/guide/http.md: methods, path, and which scripts may call it.

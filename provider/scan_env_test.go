@@ -49,6 +49,11 @@ func newScansWith(t testing.TB, number string, options ...option) scans {
 	return w
 }
 
+// toApprove lets a client's users approve.
+func toApprove(c *identity.Client) {
+	c.FirstParty, c.Scopes = true, append(c.Scopes, oauth.ScopeSignInApprove)
+}
+
 // screen is a desktop browser.
 type screen struct{ visitor }
 

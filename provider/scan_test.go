@@ -277,7 +277,7 @@ func TestTokensThatMayNotApprove(t *testing.T) {
 	try(ada.token, http.StatusForbidden, "insufficient_scope")
 	w.update("scanner", func(c *identity.Client) { c.FirstParty = true })
 
-	w.update("spa", func(c *identity.Client) { c.Scopes = append(c.Scopes, oauth.ScopeSignInApprove) })
+	w.update("spa", toApprove)
 	other := w.screen()
 	confirm := other.approved(w, w.phone("bea"), "spa", "scope", "openid "+oauth.ScopeSignInApprove)
 	scanned := w.redeem("spa", other.code(other.goOn(confirm), "spa"))
