@@ -323,14 +323,13 @@ func TestAnApprovalLivesNoLongerThanItsSession(t *testing.T) {
 func TestCodesOfScansExpire(t *testing.T) {
 	t.Parallel()
 	w := newScans(t)
-	s, ada := w.screen(), w.phone("ada")
+	s := w.screen()
 	p := s.show("shop")
 	handles := map[string]bool{handleOf(t, p): true}
 	for range 5 {
 		expired := handleOf(t, p)
 		w.advance(approval.ScanLifetime)
-		ada = w.phone("ada")
-		requireScanError(t, ada.look(expired), "expired")
+		requireScanError(t, w.phone("ada").look(expired), "expired")
 		require.Equal(t, http.StatusOK, s.wait(p).status)
 		p = s.again(p)
 		require.Contains(t, p.body, `class="qr"`)

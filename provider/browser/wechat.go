@@ -143,7 +143,7 @@ func (h Wechat) outcome(v visit) bool {
 func (h Wechat) ways(v visit, page *pages.SignIn) {
 	ways := h.wechat.Ways(v.r.Context(), v.request, v.r.UserAgent())
 	if h.scans.Offers(v.request) && authorize.EnvironmentOf(v.r.UserAgent()) == authorize.Desktop {
-		page.Ways, ways.First = append(page.Ways, pages.Way{Name: pages.ScanWay, URL: Scan{h.Handler}.again(v)}), true
+		page.Ways, ways.First = append(page.Ways, pages.Way{Name: pages.ScanWay, URL: Scan(h).again(v)}), true
 	}
 	for _, app := range ways.Apps {
 		page.Ways = append(page.Ways, pages.Way{Name: pages.WechatWay, URL: h.link(v, app.ID, false)})
