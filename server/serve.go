@@ -2,22 +2,14 @@ package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
-	"syscall"
-	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/internal/serve"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/server/settings"
 )
-
-// drainTime is how long requests in flight may take after the signal to stop.
-const drainTime = 20 * time.Second
 
 // withoutRedis lists the requests that are rejected while Redis does not work.
 const withoutRedis = "passwords, registrations, phone numbers and calls that need a session key are refused"
@@ -52,7 +44,7 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 	if err := <-pooler; err != nil {
 		return err
 	}
-	listener, err := Listen("server.addr", s.Addr)
+	listener, err := serve.Listen("server.addr", s.Addr)
 	if err != nil {
 		return err
 	}
@@ -85,36 +77,6 @@ func warn(s settings.Settings, logger *slog.Logger) {
 			logger.Warn(how)
 		}
 	}
-}
-
-// Listen listens at the address of a setting or flag. Its error contains advice for the operator.
-func Listen(setting, addr string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", addr)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s: %s is in use by another program, perhaps another lingpai; stop it, or "+
-			"choose another address", setting, addr)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", setting, err)
-	}
-	return listener, nil
-}
-
-// ServeUntilDone serves until the context ends, then lets requests in flight finish.
-func ServeUntilDone(ctx context.Context, server *http.Server, listener net.Listener) error {
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		return errors.Join(errors.New("requests in flight did not finish in time"), err)
-	}
-	return nil
 }
 
 // NewLogger returns a logger with the configured level and format, which adds request ids to its lines.

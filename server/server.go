@@ -17,6 +17,7 @@ import (
 	"github.com/lingpai/lingpai/backchannel"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/internal/serve"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
@@ -141,7 +142,7 @@ func (s *Server) Serve(ctx context.Context, handler http.Handler, listener net.L
 	})
 	defer cancelled()
 	server := provider.NewHTTPServer(s.closingWhenStopped(handler), s.logger)
-	return ServeUntilDone(serving, server, s.Bound(server, listener))
+	return serve.UntilDone(serving, server, s.Bound(server, listener))
 }
 
 func (s *Server) closingWhenStopped(next http.Handler) http.Handler {
@@ -198,14 +199,14 @@ func (s *Server) Close() error {
 
 // serveMetrics answers GET /metrics at an address of its own until the context ends.
 func (s *Server) serveMetrics(ctx context.Context) error {
-	listener, err := Listen("metrics.addr", s.settings.MetricsAddr)
+	listener, err := serve.Listen("metrics.addr", s.settings.MetricsAddr)
 	if err != nil {
 		return err
 	}
 	s.logger.Info("metrics", "addr", listener.Addr().String())
 	go func() {
 		server := provider.NewHTTPServer(s.MetricsHandler(), s.logger)
-		if err := ServeUntilDone(ctx, server, listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := serve.UntilDone(ctx, server, listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			s.logger.Error("metrics are no longer served", "error", err)
 		}
 	}()

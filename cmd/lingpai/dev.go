@@ -78,7 +78,7 @@ To create a code, as wx.login does:
 			if wantsJSON(cmd) {
 				cmd.Printf("{\"wechat\":%q,\"qq\":%q}\n", wechat, wechat+simulator.QQPath) // one line, for scripts
 			}
-			return simulators.Serve(cmd.Context(), cmd.ErrOrStderr(), listener)
+			return simulators.Serve(cmd.Context(), listener)
 		},
 	}, formatText)
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8081", "loopback host:port to listen on")

@@ -18,6 +18,7 @@ var (
 // table has the rules of all packages. A package may only import packages above it.
 var table = []rule{
 	{"internal/pattern", nil, pure},
+	{"internal/serve", nil, engines},
 	{"identity", nil, pure},
 	{"keys", nil, []string{"gorm.io/", "github.com/redis/", "github.com/go-oauth2/", "net/http"}},
 	{"password", nil, pure},
@@ -68,7 +69,8 @@ var table = []rule{
 	{"cmd/lingpai/doctor", []string{"*"}, nil},
 	{"cmd/lingpai/userimport", []string{"identity", "password", "oauth", "clients", "accounts", "admin",
 		"cmd/lingpai/terminal", "internal/pattern"}, pure},
-	{"cmd/lingpai/simulator", []string{"*"}, nil},
+	{"cmd/lingpai/simulator", []string{"internal/serve", "wechat/qq", "wechat/qq/qqtest", "wechat/wechattest"},
+		engines},
 	{"cmd/lingpai/dev/devpages", []string{"provider/pages"}, engines},
 	{"cmd/lingpai/dev/demo", []string{"provider/pages", "cmd/lingpai/dev/devpages"}, engines},
 	{"cmd/lingpai/dev", []string{"*"}, nil},

@@ -36,7 +36,7 @@ func startSimulator(ctx context.Context, o Options, apps []wechattest.App) (stri
 			return "", err
 		}
 	}
-	go func() { _ = simulators.Serve(ctx, o.Stderr, listener) }()
+	go func() { _ = simulators.Serve(ctx, listener) }()
 	return "http://" + listener.Addr().String(), nil
 }
 

@@ -5,13 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
+	"time"
 
-	"github.com/lingpai/lingpai/provider"
-	"github.com/lingpai/lingpai/server"
-	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/internal/serve"
 	"github.com/lingpai/lingpai/wechat/qq"
 	"github.com/lingpai/lingpai/wechat/qq/qqtest"
 	"github.com/lingpai/lingpai/wechat/wechattest"
@@ -54,13 +55,18 @@ func (s Simulators) Add(pairs []string) error {
 // AddWechat adds an app of WeChat of any kind.
 func (s Simulators) AddWechat(app wechattest.App) error { return s.wechat.AddApp(app) }
 
-// Serve serves HTTP on a listener until the context ends, and logs to w.
-func (s Simulators) Serve(ctx context.Context, w io.Writer, listener net.Listener) error {
+// Serve serves HTTP on a listener until the context ends. Answers have no timeout, since faults may delay them.
+func (s Simulators) Serve(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.wechat)
 	mux.Handle(QQPath+"/", http.StripPrefix(QQPath, s.qq))
-	logger := server.NewLogger(settings.Settings{LogFormat: "text"}, w)
-	return server.ServeUntilDone(ctx, provider.NewHTTPServer(onlyThisMachine(mux), logger), listener)
+	return serve.UntilDone(ctx, &http.Server{
+		Handler:           onlyThisMachine(mux),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0), // clients break connections
+	}, listener)
 }
 
 // onlyThisMachine rejects requests of other web pages in a browser on this machine, which could create codes or make
@@ -72,7 +78,7 @@ func onlyThisMachine(next http.Handler) http.Handler {
 			host = name
 		}
 		origin := r.Header.Get("Origin")
-		if origin != "" && origin != "http://"+r.Host || !settings.IsLoopback(strings.Trim(host, "[]")) {
+		if origin != "" && origin != "http://"+r.Host || !isLoopback(strings.Trim(host, "[]")) {
 			http.Error(w, "the simulator is for programs on this machine, not for web pages", http.StatusForbidden)
 			return
 		}
@@ -83,8 +89,14 @@ func onlyThisMachine(next http.Handler) http.Handler {
 // Listen listens on a loopback address. flag is where the address is from, for errors.
 func Listen(flag, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil || !settings.IsLoopback(host) {
+	if err != nil || !isLoopback(host) {
 		return nil, fmt.Errorf("%s: %q is not host:port on loopback, such as 127.0.0.1:8081", flag, addr)
 	}
-	return server.Listen(flag, addr)
+	return serve.Listen(flag, addr)
+}
+
+// isLoopback reports whether a host can only be this machine.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 }
