@@ -14,7 +14,8 @@ import (
 func TestTheSimulatorIsDocumented(t *testing.T) {
 	page := harness.Document(t, "docs/simulator.md")
 	call, member := regexp.MustCompile(`"((?:GET|POST|DELETE) /_sim/\w+)"`), regexp.MustCompile(`json:"(\w+)`)
-	for _, path := range []string{"admin", "answer", "app", "encrypt", "fault", "oauth", "user", "counter"} {
+	for _, path := range []string{"admin", "answer", "app", "encrypt", "fault", "oauth", "user", "counter",
+		"link_rule", "mini_program_code", "scan"} {
 		source, err := os.ReadFile(harness.Path("wechat/wechattest/" + path + ".go"))
 		require.NoError(t, err)
 		for _, found := range append(call.FindAllSubmatch(source, -1), member.FindAllSubmatch(source, -1)...) {

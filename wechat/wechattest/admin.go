@@ -17,6 +17,10 @@ type control struct{ *Simulator }
 func (c control) handler() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /_sim/codes", administer(c.mintCode(c.MintCode)))
+	mux.HandleFunc("GET /_sim/codes", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, c.MiniProgramCodes())
+	})
+	mux.HandleFunc("POST /_sim/scan", administer(c.Scan))
 	mux.HandleFunc("POST /_sim/phone_codes", administer(c.mintCode(c.MintPhoneCode)))
 	mux.HandleFunc("POST /_sim/oauth_codes", administer(c.mintOAuthCode))
 	mux.HandleFunc("POST /_sim/apps", administer(c.addApp))

@@ -86,7 +86,7 @@ func TestInvalidRequestsAreRejected(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answered.status, "%.80s", test.body)
 		require.NotEmpty(t, answered.textOf("error"))
 	}
-	require.Equal(t, http.StatusMethodNotAllowed, w.get("/_sim/codes").status)
+	require.Equal(t, http.StatusMethodNotAllowed, w.get("/_sim/bind").status)
 	require.Equal(t, http.StatusNotFound, w.get("/_sim/nothing").status)
 	require.Equal(t, http.StatusNotFound, w.get("/sns/auth").status)
 	require.Equal(t, http.StatusBadRequest, w.post("/cgi-bin/stable_token", strings.Repeat(" ", 64<<10+1)).status)

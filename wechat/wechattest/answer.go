@@ -30,7 +30,8 @@ type answer struct {
 	errcode     int
 	errmsg      string
 	members     map[string]any
-	omitErrcode bool // a success has no errcode, unless the variant has one
+	omitErrcode bool      // a success has no errcode, unless the variant has one
+	picture     *response // instead of JSON
 }
 
 func failWith(errcode int) *answer {
@@ -123,8 +124,12 @@ func message(errcode int) string {
 		return "invalid args"
 	case 40125:
 		return "invalid appsecret"
+	case 40129:
+		return "invalid scene"
 	case 40163:
 		return "code been used"
+	case 40169:
+		return "invalid length for scene, or the data is not json string"
 	case 40226:
 		return "code blocked"
 	case 41001:
@@ -137,6 +142,8 @@ func message(errcode int) string {
 		return "missing code"
 	case 41009:
 		return "missing openid"
+	case 41030:
+		return "invalid page"
 	case 42001:
 		return "access_token expired"
 	case 43001:
@@ -153,6 +160,8 @@ func message(errcode int) string {
 		return "data format error"
 	case 48001:
 		return "api unauthorized"
+	case 85096:
+		return "not allow include scancode_time field"
 	case 87008:
 		return "invalid sig_method"
 	case 87009:

@@ -28,6 +28,14 @@ type App struct {
 	OpenPlatform string `json:"open_platform,omitempty"` // the account it is bound to; empty: none, and so no unionid
 	CallbackHost string `json:"callback_host,omitempty"` // to which its pages redirect, without a port; empty: none
 	Unverified   bool   `json:"unverified,omitempty"`    // an official account that may not know who its visitors are
+
+	// Only of mini-programs:
+
+	Pages     []string   `json:"pages,omitempty"`      // that are published, the home page first; empty: none is
+	Testers   []string   `json:"testers,omitempty"`    // users who may open the other versions; empty: all may
+	Personal  bool       `json:"personal,omitempty"`   // it belongs to a person, so it may have no LinkRules
+	LinkRules []LinkRule `json:"link_rules,omitempty"` // at most 100, which open it from ordinary QR codes
+	LaunchURL string     `json:"launch_url,omitempty"` // of a web page that represents it in browsers; empty: none
 }
 
 type app struct {
@@ -37,21 +45,17 @@ type app struct {
 	classic tokenPair
 }
 
-// AddApp adds an app, or replaces its secret and binding.
+// AddApp adds an app, or replaces what is known of it. Its tokens and the callers that it allows stay.
 func (s *platform) AddApp(added App) error {
-	if !validAppID(added.AppID) {
-		return errors.New(`appid: must be "wx" and 16 lower-case hexadecimal digits`)
+	if err := added.validate(); err != nil {
+		return err
 	}
-	if !strings.HasPrefix(added.Secret, SecretPrefix) {
-		return fmt.Errorf("secret: must begin with %q", SecretPrefix)
-	}
-	switch added.Kind {
-	case "", "mini-program", KindOfficialAccount, KindWebsite, KindMobileApp:
-	default:
-		return fmt.Errorf("kind: unknown kind %q", added.Kind)
-	}
+	added = added.clone()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	if err := s.checkOwners(added); err != nil {
+		return err
+	}
 	if known, found := s.apps.get(added.AppID); found {
 		known.App = added
 		return nil
@@ -59,6 +63,55 @@ func (s *platform) AddApp(added App) error {
 	s.apps.put(added.AppID, &app{App: added})
 	return nil
 }
+
+func (a App) validate() error {
+	if !validAppID(a.AppID) {
+		return errors.New(`appid: must be "wx" and 16 lower-case hexadecimal digits`)
+	}
+	if !strings.HasPrefix(a.Secret, SecretPrefix) {
+		return fmt.Errorf("secret: must begin with %q", SecretPrefix)
+	}
+	switch a.Kind {
+	case "", "mini-program":
+		return a.validateMiniProgram()
+	case KindOfficialAccount, KindWebsite, KindMobileApp:
+		if a.Personal || a.LaunchURL != "" || len(a.Pages)+len(a.Testers)+len(a.LinkRules) > 0 {
+			return errors.New("kind: only a mini-program may have pages, testers, personal, link_rules and launch_url")
+		}
+		return nil
+	}
+	return fmt.Errorf("kind: unknown kind %q", a.Kind)
+}
+
+func (a App) validateMiniProgram() error {
+	for _, page := range a.Pages {
+		if !validPage(page) {
+			return fmt.Errorf(`pages: %q is not a page such as "pages/index/index"`, page)
+		}
+	}
+	if a.LaunchURL != "" && webURL(a.LaunchURL) == nil {
+		return fmt.Errorf("launch_url: %q is not an http or https URL", a.LaunchURL)
+	}
+	return a.validateLinkRules()
+}
+
+// validPage reports whether a text has the form of the path of a page: without "/" at the beginning, and without a
+// query.
+func validPage(path string) bool {
+	return path != "" && path[0] != '/' && !strings.ContainsAny(path, "?#&= ")
+}
+
+// clone returns a copy that shares no memory with the app.
+func (a App) clone() App {
+	a.Pages, a.Testers, a.LinkRules = slices.Clone(a.Pages), slices.Clone(a.Testers), slices.Clone(a.LinkRules)
+	for i := range a.LinkRules {
+		a.LinkRules[i].TestLinks = slices.Clone(a.LinkRules[i].TestLinks)
+	}
+	return a
+}
+
+// isMiniProgram reports whether the app is of the usual kind.
+func (a App) isMiniProgram() bool { return a.Kind == "" || a.Kind == "mini-program" }
 
 // Bind binds an app to an Open Platform account, whose unionids its logins have from then on.
 // An empty name unbinds it.
@@ -97,8 +150,7 @@ func (s *platform) app(appID string) (*app, error) {
 
 // has reports whether apps of the app's kind have codes of a kind.
 func (a App) has(kind codeKind) bool {
-	miniProgram := a.Kind == "" || a.Kind == "mini-program"
-	return miniProgram != (kind == oauthCode)
+	return a.isMiniProgram() != (kind == oauthCode)
 }
 
 func (a App) codeLifetime() time.Duration {

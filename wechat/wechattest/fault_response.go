@@ -18,10 +18,10 @@ const (
 
 // serveFault answers a request with a fault. work handles the request and returns the regular
 // answer.
-func (s *faultQueue) serveFault(w http.ResponseWriter, r *http.Request, fault Fault, work func() []byte) {
-	var body []byte
+func (s *faultQueue) serveFault(w http.ResponseWriter, r *http.Request, fault Fault, work func() response) {
+	var regular response
 	if fault.Consume {
-		body = work()
+		regular = work()
 	}
 	if fault.Body != "trickle" {
 		pause(r.Context(), fault.DelayMS)
@@ -33,11 +33,14 @@ func (s *faultQueue) serveFault(w http.ResponseWriter, r *http.Request, fault Fa
 		disconnect(w)
 		return
 	}
-	if body == nil && fault.needsAnswer() {
-		body = work()
+	switch {
+	case !fault.needsAnswer():
+		regular = response{contentType: contentType(r.URL.Path)}
+	case !fault.Consume:
+		regular = work()
 	}
-	fault.writeHeader(w, r.URL.Path)
-	fault.writeBody(r.Context(), w, s.spoil(fault, body))
+	fault.writeHeader(w, regular.contentType)
+	fault.writeBody(r.Context(), w, s.spoil(fault, regular.body))
 }
 
 // spoil returns the body of a faulty answer.
@@ -69,8 +72,8 @@ func (s *faultQueue) failure(fault Fault) []byte {
 	return s.encode(failed)
 }
 
-func (f Fault) writeHeader(w http.ResponseWriter, path string) {
-	w.Header().Set("Content-Type", contentType(path))
+func (f Fault) writeHeader(w http.ResponseWriter, usualType string) {
+	w.Header().Set("Content-Type", usualType)
 	if f.Body == "html" {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	}

@@ -1,5 +1,7 @@
 package wechattest
 
+import "slices"
+
 // A limitedMap is a map with a limit: a new entry beyond it displaces the oldest.
 type limitedMap[K comparable, V any] struct {
 	limit  int
@@ -24,6 +26,15 @@ func (s *limitedMap[K, V]) put(key K, value V) {
 		s.order = append(s.order, key)
 	}
 	s.values[key] = value
+}
+
+// newest returns the entries that were added last, the newest first, at most so many.
+func (s *limitedMap[K, V]) newest(most int) []V {
+	values := make([]V, 0, min(most, len(s.order)))
+	for _, key := range slices.Backward(s.order[max(0, len(s.order)-most):]) {
+		values = append(values, s.values[key])
+	}
+	return values
 }
 
 // dropWhile drops entries, oldest first, until one is to be kept.

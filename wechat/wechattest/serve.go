@@ -34,6 +34,7 @@ func (s *Simulator) routes() map[string]endpoint {
 		"/wxa/business/getuserphonenumber": s.phoneNumber,
 		"/wxa/business/checkencryptedmsg":  s.checkEncryptedMessage,
 		"/wxa/checksession":                s.checkSession,
+		"/wxa/getwxacodeunlimit":           s.unlimitedCode,
 		"/wxa/resetusersessionkey":         s.resetSessionKey,
 	}
 }
@@ -71,16 +72,22 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.count(received)
 	if fault, pending := s.nextFault(received.path); pending {
-		s.serveFault(w, r, fault, func() []byte { return s.run(serve, received) })
+		s.serveFault(w, r, fault, func() response { return s.run(serve, received) })
 		return
 	}
-	writeBody(w, received.path, s.run(serve, received))
+	answered := s.run(serve, received)
+	w.Header().Set("Content-Type", answered.contentType)
+	_, _ = w.Write(answered.body)
 }
 
-func (s *Simulator) run(serve endpoint, received call) []byte {
+func (s *Simulator) run(serve endpoint, received call) response {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.encode(serve(received))
+	answered := serve(received)
+	if answered.picture != nil {
+		return *answered.picture
+	}
+	return response{contentType(received.path), s.encode(answered)}
 }
 
 func readCall(w http.ResponseWriter, r *http.Request) (call, error) {
@@ -97,11 +104,6 @@ func readCall(w http.ResponseWriter, r *http.Request) (call, error) {
 		body:        body,
 		remote:      remote.Addr().Unmap(),
 	}, nil
-}
-
-func writeBody(w http.ResponseWriter, path string, body []byte) {
-	w.Header().Set("Content-Type", contentType(path))
-	_, _ = w.Write(body)
 }
 
 // contentType returns the Content-Type of WeChat's JSON, as observed.

@@ -19,6 +19,7 @@ const (
 	maxCounters = 1 << 16
 	maxUsers    = 1 << 16
 	maxApps     = 1 << 10
+	maxPictures = 1 << 16
 )
 
 // Options tunes a simulator. The zero value simulates what is documented.
@@ -41,6 +42,8 @@ type Simulator struct {
 	*oauthLogins
 	*phoneNumbers
 	*encryption
+	*miniProgramCodes
+	*scanner
 	*faultQueue
 	*requestLog
 	endpoints map[string]endpoint
@@ -85,6 +88,8 @@ func New(options Options) *Simulator {
 	tokens := &appTokens{platform: shared, tokens: newLimitedMap[string, *token](maxTokens)}
 	logins := &logins{platform: shared, codeStore: codes, appTokens: tokens,
 		sessions: newLimitedMap[subject, *session](maxSessions)}
+	pictures := &miniProgramCodes{platform: shared, appTokens: tokens,
+		pictures: newLimitedMap[string, MiniProgramCode](maxPictures)}
 	phones := &phoneNumbers{platform: shared, codeStore: codes, appTokens: tokens}
 	simulator := &Simulator{
 		platform:     shared,
@@ -95,7 +100,9 @@ func New(options Options) *Simulator {
 		phoneNumbers: phones,
 		encryption: &encryption{platform: shared, appTokens: tokens, logins: logins, phoneNumbers: phones,
 			sealed: newLimitedMap[ciphertext, time.Time](maxSealed)},
-		faultQueue: &faultQueue{platform: shared},
+		miniProgramCodes: pictures,
+		scanner:          &scanner{platform: shared, miniProgramCodes: pictures},
+		faultQueue:       &faultQueue{platform: shared},
 		requestLog: &requestLog{platform: shared, paths: newLimitedMap[string, int](maxCounters),
 			asked: newLimitedMap[string, int](maxCounters)},
 	}
