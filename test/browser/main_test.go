@@ -29,7 +29,7 @@ func TestPages(t *testing.T) {
 	browser := harness.Chromium(t)
 	for name, test := range map[string]func(t *testing.T, browser context.Context){
 		"Accessible": testAccessible, "Keyboard": testKeyboard, "WithoutJavaScript": testWithoutJavaScript,
-		"LeadingOut": testLeadingOut, "Development": testDevelopment,
+		"LeadingOut": testLeadingOut, "Development": testDevelopment, "Phone": testPhone,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

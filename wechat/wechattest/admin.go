@@ -21,6 +21,7 @@ func (c control) handler() *http.ServeMux {
 		reply(w, http.StatusOK, c.MiniProgramCodes())
 	})
 	mux.HandleFunc("POST /_sim/scan", administer(c.Scan))
+	mux.HandleFunc("GET /_sim/phone", phonePages(c).serve)
 	mux.HandleFunc("POST /_sim/phone_codes", administer(c.mintCode(c.MintPhoneCode)))
 	mux.HandleFunc("POST /_sim/oauth_codes", administer(c.mintOAuthCode))
 	mux.HandleFunc("POST /_sim/apps", administer(c.addApp))

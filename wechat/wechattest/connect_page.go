@@ -1,10 +1,6 @@
 package wechattest
 
-import (
-	"html/template"
-	"net/http"
-	"sync"
-)
+import "net/http"
 
 // What a page asks.
 const (
@@ -26,28 +22,10 @@ type connectPage struct {
 }
 
 func showConnect(w http.ResponseWriter, status int, page connectPage) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = connectTemplate().Execute(w, page)
+	showPage(w, status, "connect", page)
 }
 
-var connectTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("connect").Parse(`<!DOCTYPE html>
-<html lang="zh-CN"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,"><title>模拟微信 WeChat simulator</title>
-<style>
-body { max-width: 24rem; margin: min(3rem, 6vh) auto; padding: 0 1.5rem; font: 1rem/1.5 system-ui, sans-serif;
-  color: #1a1a1a; background: #f7f7f7 }
-h1 { font-size: 1.25rem } small { color: #595959 }
-form { display: grid; gap: 1rem }
-input[type=text], button { font: inherit; padding: .75rem; border-radius: .5rem; border: 1px solid #8c8c8c }
-input[type=text] { box-sizing: border-box; width: 100% } button { background: #fff; cursor: pointer }
-button.main { background: #06733f; border-color: #06733f; color: #fff }
-@media (prefers-color-scheme: dark) { body { color: #eee; background: #111 } small { color: #aaa }
-  input[type=text], button { color: #eee; background: #222 } }
-</style>
-<p><small>模拟微信，仅供开发 · WeChat simulator, for development only</small>
+const connectTemplate = `{{template "head"}}
 {{with .Fault}}<h1>Oops! Something went wrong:(</h1>
 <p id="fault">{{.Text}}{{with .Errcode}}<br>错误码 <span id="errcode">{{.}}</span>{{end}}
 {{else}}{{if .Title}}<p>{{.Title}}{{end}}
@@ -68,5 +46,4 @@ button.main { background: #06733f; border-color: #06733f; color: #fff }
 <label><input id="snapshot" name="snapshot" type="checkbox" value="1"{{if .Snapshot}} checked{{end}}>
 以快照页打开网页 Pages open as snapshots</label>
 <button id="confirm" class="main">确定 OK</button></form>{{end}}{{end}}
-`))
-})
+`

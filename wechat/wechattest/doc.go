@@ -6,7 +6,7 @@
 // getUnlimitedQRCode and, for official accounts, websites and mobile apps, the user's token and
 // profile, with WeChat's paths, parameters, errcodes, content types
 // and lifetimes. The pages of official accounts and websites on which users let a program know
-// who they are are for browsers. An additional API under /_sim/
+// who they are, and a phone that scans codes, are for browsers. An additional API under /_sim/
 // mints a code for a chosen user, scans codes, moves the clock, injects faults and counts requests.
 //
 // It imports only the standard library and shares nothing with package wechat, so that a
