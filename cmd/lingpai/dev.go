@@ -46,43 +46,7 @@ All LINGPAI_… variables of "lingpai serve --help" apply, within these limits. 
 }
 
 func newSimulatorCommand() *cobra.Command {
-	var addr string
-	var apps []string
-	cmd := addOutputFlag(&cobra.Command{
-		Use:   "wechat-simulator",
-		Short: "Run a simulator of WeChat and QQ",
-		Long: `Run a simulator of WeChat's server APIs on loopback, for development and tests. Set wechat.base_url
-to its URL, and qq.base_url to its path /qq. AppSecrets must begin with "simulator-"; it rejects real ones. Add apps of
-kinds other than mini-program with POST /_sim/apps and a "kind", and create their codes with POST /_sim/oauth_codes. All
-calls are on the page docs/simulator.md.
-
-To create a code, as wx.login does:
-  curl -s -X POST http://127.0.0.1:8081/_sim/codes -d '{"appid":"wx0123456789abcdef","user":"alice"}'`,
-		Example: "  lingpai wechat-simulator --app wx0123456789abcdef:simulator-secret\n  " +
-			"LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:8081 lingpai serve",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutput(cmd); err != nil {
-				return err
-			}
-			listener, err := simulator.Listen("--addr", addr)
-			if err != nil {
-				return err
-			}
-			simulators := simulator.New()
-			if err := simulators.Add(apps); err != nil {
-				return err
-			}
-			wechat := "http://" + listener.Addr().String()
-			say(cmd, "WeChat simulator: %s\nQQ simulator: %s%s\n", wechat, wechat, simulator.QQPath)
-			if wantsJSON(cmd) {
-				cmd.Printf("{\"wechat\":%q,\"qq\":%q}\n", wechat, wechat+simulator.QQPath) // one line, for scripts
-			}
-			return simulators.Serve(cmd.Context(), listener)
-		},
-	}, formatText)
-	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8081", "loopback host:port to listen on")
-	cmd.Flags().StringArrayVar(&apps, "app", nil,
-		"APPID:SECRET of an app (repeatable); POST /_sim/apps adds more while it runs")
+	cmd := addOutputFlag(simulator.NewCommand("lingpai wechat-simulator"), formatText)
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return checkOutput(cmd) }
 	return cmd
 }

@@ -71,6 +71,7 @@ var table = []rule{
 		"cmd/lingpai/terminal", "internal/pattern"}, pure},
 	{"cmd/lingpai/simulator", []string{"internal/serve", "wechat/qq", "wechat/qq/qqtest", "wechat/wechattest"},
 		engines},
+	{"cmd/wechat-simulator", []string{"cmd/lingpai/simulator"}, engines},
 	{"cmd/lingpai/dev/devpages", []string{"provider/pages"}, engines},
 	{"cmd/lingpai/dev/demo", []string{"provider/pages", "cmd/lingpai/dev/devpages"}, engines},
 	{"cmd/lingpai/dev", []string{"*"}, nil},

@@ -27,11 +27,16 @@ func ProgramPath(folder, name string) string {
 // Build builds lingpai into a folder under a name, with additional arguments of "go build" and environment variables.
 // It returns the path of the program. The working directory must be within the module.
 func Build(ctx context.Context, folder, name string, args []string, env ...string) (string, error) {
+	return BuildPackage(ctx, Package, folder, name, args, env...)
+}
+
+// BuildPackage builds the program of a package, as Build does.
+func BuildPackage(ctx context.Context, pkg, folder, name string, args []string, env ...string) (string, error) {
 	path := ProgramPath(folder, name)
-	command := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, args, []string{"-o", path, Package})...)
+	command := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, args, []string{"-o", path, pkg})...)
 	command.Env = append(os.Environ(), env...)
 	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s: %w\n%s", Package, err, out)
+		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
 	}
 	return path, nil
 }
