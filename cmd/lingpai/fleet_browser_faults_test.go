@@ -184,7 +184,13 @@ func TestFaultsWhileABrowserSignsInWithSQLite(t *testing.T) {
 // onlyReplica returns a fleet of one process with SQLite.
 func onlyReplica(t *testing.T) *fleet {
 	t.Helper()
-	o := migrated(t, withoutPasswordLimit...)
+	return onlyReplicaWith(t, withoutPasswordLimit)
+}
+
+// onlyReplicaWith is onlyReplica with settings.
+func onlyReplicaWith(t *testing.T, env []string) *fleet {
+	t.Helper()
+	o := migrated(t, env...)
 	only := &replica{o: o, addr: freeAddr(t)}
 	require.NoError(t, only.start())
 	t.Cleanup(only.kill)
