@@ -63,11 +63,21 @@ func (emptyBody) Close() error             { return nil }
 // transport without an [http.Client], so that it follows no redirects and no error contains
 // the URL, which has the secret.
 func (c *Client) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
-	return c.send(ctx, &http.Request{Method: http.MethodGet, Header: http.Header{}, Body: emptyBody{}}, path, query)
+	return c.send(ctx, &http.Request{Method: http.MethodGet, Header: http.Header{}, Body: emptyBody{}}, path, query,
+		maxBody)
 }
 
 // post is like get, with a JSON body. net/http does not repeat a POST that it cannot rewind.
 func (c *Client) post(ctx context.Context, path string, query url.Values, members any) ([]byte, error) {
+	return c.postFor(ctx, path, query, members, maxBody)
+}
+
+// postForPicture is like post, for an answer that may be a picture.
+func (c *Client) postForPicture(ctx context.Context, path string, query url.Values, members any) ([]byte, error) {
+	return c.postFor(ctx, path, query, members, maxImage)
+}
+
+func (c *Client) postFor(ctx context.Context, path string, query url.Values, members any, most int64) ([]byte, error) {
 	body, err := json.Marshal(members)
 	if err != nil {
 		return nil, outage("request not encoded")
@@ -75,10 +85,12 @@ func (c *Client) post(ctx context.Context, path string, query url.Values, member
 	header := http.Header{"Content-Type": {"application/json"}}
 	request := &http.Request{Method: http.MethodPost, Header: header, Body: io.NopCloser(bytes.NewReader(body)),
 		ContentLength: int64(len(body))}
-	return c.send(ctx, request, path, query)
+	return c.send(ctx, request, path, query, most)
 }
 
-func (c *Client) send(ctx context.Context, request *http.Request, path string, query url.Values) ([]byte, error) {
+// send sends a request and returns the body of the answer, of at most so many bytes.
+func (c *Client) send(ctx context.Context, request *http.Request, path string, query url.Values, most int64) ([]byte,
+	error) {
 	request.URL = c.base.JoinPath(path)
 	request.URL.RawQuery = query.Encode()
 	response, err := c.transport.RoundTrip(request.WithContext(ctx))
@@ -89,11 +101,11 @@ func (c *Client) send(ctx context.Context, request *http.Request, path string, q
 	if response.StatusCode != http.StatusOK {
 		return nil, statusFailure(response.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
 	if err != nil {
 		return nil, transportFailure(ctx, err)
 	}
-	if len(body) > maxBody {
+	if int64(len(body)) > most {
 		return nil, outage("answer too long")
 	}
 	return body, nil
