@@ -26,7 +26,7 @@ const (
 	NumberChoose NumberMatching = "choose" // the user chooses it on the phone among three
 )
 
-// ScansConfig holds the dependencies of Scans. All fields are required.
+// ScansConfig holds the dependencies of Scans. All fields but Codes are required.
 type ScansConfig struct {
 	Service  *Service
 	Users    identity.Users
@@ -34,6 +34,7 @@ type ScansConfig struct {
 	Volatile identity.Volatile
 	Enabled  bool
 	Numbers  NumberMatching
+	Codes    *signin.MiniProgramCodes // nil: codes are addresses of this server
 	Now      func() time.Time
 }
 
@@ -160,6 +161,20 @@ func (s *Scans) Shown(ctx context.Context, handle string, browser Browser) (OnSc
 		shown.Number = scan.Numbers[0]
 	}
 	return shown, nil
+}
+
+// ForMiniProgram reports whether codes open a mini-program.
+func (s *Scans) ForMiniProgram() bool { return s.config.Codes != nil }
+
+// Picture returns the picture of a code that a browser shows, and that opens a mini-program. It returns ErrNoScan, and
+// the errors of [signin.MiniProgramCodes.Picture].
+func (s *Scans) Picture(ctx context.Context, handle string, browser Browser) (contentType string, body []byte,
+	err error) {
+	if _, err := s.Shown(ctx, handle, browser); err != nil {
+		return "", nil, err
+	}
+	picture, err := s.config.Codes.Picture(ctx, handle)
+	return picture.ContentType, picture.Body, err
 }
 
 // Wait returns when a scan has come further than it had, or when the context ends.

@@ -156,6 +156,8 @@ func browserRoutes(path string, h *browser.Handler) []route {
 		// it only waits, and its connection may be closed in favor of others
 		route{"sign_in_scan_wait", getMethod, path + browser.ScanWaitPath, corsNone, slotNone, 0,
 			http.HandlerFunc(scan.Wait)},
+		route{"sign_in_scan_code", getMethod, path + browser.ScanCodePath, corsNone, slotWaiting, 0,
+			http.HandlerFunc(scan.Code)},
 		route{"scan", readMethods, path + browser.ScannedPath + "{handle}", corsNone, slotNone, 0,
 			http.HandlerFunc(browser.ApproveScan{Handler: h}.Open)},
 		route{"sign_in_wechat", readMethods, path + browser.WechatPath, corsNone, slotQuick, 0,

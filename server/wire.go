@@ -176,7 +176,7 @@ func (w wiring) wire() services {
 	w.server.Accounts = accounts.New(accountsConfig)
 	w.server.Notices = backchannel.New(backchannel.Config{Issuer: s.Issuer, Notices: stores.Notices,
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
-	w.server.scans = w.scans(authorizeService)
+	w.server.scans = w.scans(authorizeService, apps, wechatDataConfig.AppTokens)
 	return services{registry, authorizeService, devices, w.wechat(authorizeService, signIn, apps), wechatData,
 		wechatdata.NewAppTokens(wechatDataConfig)}
 }
@@ -195,10 +195,16 @@ func (w wiring) authorize(registry *clients.Registry, signIn *signin.Service, is
 }
 
 // scans returns the service for screens whose codes are scanned.
-func (w wiring) scans(service *authorize.Service) *authorize.Scans {
+func (w wiring) scans(service *authorize.Service, apps identity.Apps, tokens *wechat.AppTokens) *authorize.Scans {
+	s := w.config.Settings
+	var codes *signin.MiniProgramCodes
+	if s.ScanApp != "" {
+		codes = &signin.MiniProgramCodes{Apps: apps, Tokens: tokens, AppID: s.ScanApp, Page: s.ScanPage,
+			Version: s.ScanVersion, Unpublished: s.ScanUnpublished}
+	}
 	return authorize.NewScans(authorize.ScansConfig{Service: service, Users: w.config.Stores.Users,
-		Events: w.config.Stores.Events, Volatile: w.config.Volatile, Enabled: w.config.Settings.Scan,
-		Numbers: authorize.NumberMatching(w.config.Settings.ScanNumber), Now: w.config.Now})
+		Events: w.config.Stores.Events, Volatile: w.config.Volatile, Enabled: s.Scan,
+		Numbers: authorize.NumberMatching(s.ScanNumber), Codes: codes, Now: w.config.Now})
 }
 
 // wechat returns the service for browsers that go to pages of WeChat.

@@ -112,3 +112,20 @@ func TestDoctorLooksAtTheAppsForBrowsers(t *testing.T) {
 	requireFinding(t, o.with("LINGPAI_BROWSER_WECHAT_APPS="+appID).examined(), "apps", statusFault,
 		"of the kind mini-program", "LINGPAI_BROWSER_WECHAT_APPS")
 }
+
+// TestDoctorLooksAtTheAppOfScans: whether it is there, a mini-program, and used.
+func TestDoctorLooksAtTheAppOfScans(t *testing.T) {
+	t.Parallel()
+	o, _ := healthy(t)
+	const website = "wx2222222222222222"
+	o.okWith(simSecret, "apps", "add", website, "--kind", "website")
+	scanning := o.with("LINGPAI_BROWSER_SCAN=true")
+	requireFinding(t, scanning.with("LINGPAI_BROWSER_SCAN_APP=wx3333333333333333").examined(), "apps", statusFault,
+		"browser.scan_app, but not registered", "lingpai apps add wx3333333333333333")
+	requireFinding(t, scanning.with("LINGPAI_BROWSER_SCAN_APP="+website).examined(), "apps", statusFault,
+		"no mini-program", "LINGPAI_BROWSER_SCAN_APP")
+	requireFinding(t, scanning.with("LINGPAI_BROWSER_SCAN_APP="+appID).examined(), "apps", statusOK,
+		appID+": codes on pages open it", "")
+	requireFinding(t, o.with("LINGPAI_BROWSER_SCAN_APP="+appID).examined(), "apps", statusWarning,
+		"browser.scan is off", "LINGPAI_BROWSER_SCAN")
+}

@@ -67,6 +67,7 @@ const (
 	WechatReturnPath  = WechatPath + "/return"
 	ScanPath          = "/sign-in/scan"
 	ScanWaitPath      = ScanPath + "/wait"
+	ScanCodePath      = ScanPath + "/code"
 	ApproveScanPath   = "/scan"  // on the phone
 	ScannedPath       = "/scan/" // before the handle in a code
 )

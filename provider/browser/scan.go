@@ -115,9 +115,43 @@ func (h Scan) showCode(v visit, scan authorize.OnScreen) {
 		return
 	}
 	wait := url.Values{screenParameter: {v.screen}, knownParameter: {string(scan.Progress)}}
-	h.show(v, http.StatusOK, pages.ScanScreen{Client: v.request.Client.Title(), Code: code, Number: scan.Number,
+	page := pages.ScanScreen{Client: v.request.Client.Title(), Code: code, Number: scan.Number,
 		Scanned: scan.Progress == authorize.ScanScanned, Here: h.here(v), OtherWay: h.signInURL(v, v.seen),
-		Wait: h.path + ScanWaitPath + "?" + wait.Encode()})
+		Wait: h.path + ScanWaitPath + "?" + wait.Encode()}
+	if h.scans.ForMiniProgram() {
+		page.Picture = h.path + ScanCodePath + "?" + url.Values{screenParameter: {v.screen}}.Encode()
+	}
+	h.show(v, http.StatusOK, page)
+}
+
+// Code answers with the picture of a code that opens a mini-program. If WeChat makes none, it is the code of an
+// address, which opens a page instead. A page that is loaded again does not ask for the picture again.
+func (h Scan) Code(w http.ResponseWriter, r *http.Request) {
+	handle := r.URL.Query().Get(screenParameter)
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Security-Policy", "default-src 'none'; sandbox") // of an SVG
+	if !h.scans.ForMiniProgram() {
+		http.NotFound(w, r)
+		return
+	}
+	contentType, body, err := h.scans.Picture(r.Context(), handle, h.cookie.read(r))
+	switch {
+	case errors.Is(err, authorize.ErrNoScan):
+		http.NotFound(w, r)
+		return
+	case err != nil:
+		h.logger.WarnContext(r.Context(), "no mini-program code: the page shows the code of an address", "error", err)
+		code, failed := pages.NewQR(h.issuer + ScannedPath + handle)
+		if failed != nil {
+			http.NotFound(w, r)
+			return
+		}
+		contentType, body = "image/svg+xml", code.SVG()
+	}
+	header.Set("Content-Type", contentType)
+	header.Set("Cache-Control", "private, max-age=300, immutable")
+	_, _ = w.Write(body) // an error means that the caller is gone
 }
 
 // confirm asks the user on the screen whether it is they who have approved. If the same user is signed in there, it

@@ -154,7 +154,7 @@ func TestPagesAllowOnlyWhatTheyNeed(t *testing.T) {
 		case "sign-in-frame":
 			policy += "; frame-src 'self' https://open.weixin.qq.com"
 			frames = 1
-		case "scan", "scan-scanned":
+		case "scan", "scan-scanned", "scan-mini-program":
 			policy = strings.Replace(policy, "form-action", "script-src 'self'; connect-src 'self'; form-action", 1)
 			scripts = 1
 		}
@@ -172,9 +172,12 @@ func TestPagesAllowOnlyWhatTheyNeed(t *testing.T) {
 			require.NotEqual(t, "style", node.Data)
 			for _, a := range node.Attr {
 				require.False(t, a.Key == "style" || strings.HasPrefix(a.Key, "on"), a.Key)
-				if node.Data == "iframe" && a.Key == "src" {
+				switch {
+				case node.Data == "iframe" && a.Key == "src":
 					require.True(t, strings.HasPrefix(a.Val, "/sign-in/wechat?"), a.Val)
-				} else if a.Key == "src" || node.Data == "link" && a.Key == "href" {
+				case attribute(node, "class") == "qr" && a.Key == "src":
+					require.True(t, strings.HasPrefix(a.Val, "/sign-in/scan/code?"), a.Val)
+				case a.Key == "src" || node.Data == "link" && a.Key == "href":
 					require.Regexp(t, `^/id/pages/[\w-]{12}/`, a.Val)
 				}
 			}

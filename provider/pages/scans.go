@@ -12,6 +12,7 @@ import (
 type ScanScreen struct {
 	Client   string
 	Code     QR
+	Picture  string // URL of another picture in its place, on this server; "": none
 	Number   int    // that the phone asks for, or shows as well; 0: none
 	Scanned  bool   // somebody has scanned the code, and must decide on the phone
 	Here     string // URL of this page
@@ -105,6 +106,13 @@ func NewQR(text string) (QR, error) {
 		}
 	}
 	return QR{code.Size + 2*quietZone, path.String()}, nil
+}
+
+// SVG returns the code as a document.
+func (q QR) SVG() []byte {
+	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" `+
+		`shape-rendering="crispEdges"><rect width="100%%" height="100%%" fill="#fff"/>`+
+		`<path d="%[2]s" stroke="#000"/></svg>`, q.Size, q.Path)
 }
 
 // run returns how many modules of one color follow each other in a row.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/internal/pattern"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/storage/redis"
@@ -251,6 +252,33 @@ func parseScanNumber(c *Settings, value string) error {
 		return errors.New("neither choose nor show nor off")
 	}
 	c.ScanNumber = value
+	return nil
+}
+
+func parseScanApp(c *Settings, value string) error {
+	if value != "" && !wechat.ValidAppID(value) {
+		return errors.New("not an AppID of WeChat")
+	}
+	c.ScanApp = value
+	return nil
+}
+
+func parseScanPage(c *Settings, value string) error {
+	if value != "" && !pagePath().MatchString(value) {
+		return errors.New("not a page as in app.json, without a slash before it and without a query")
+	}
+	c.ScanPage = value
+	return nil
+}
+
+// pagePath matches the path of a page in a mini-program.
+var pagePath = pattern.Lazy(`^[0-9A-Za-z_-]+(/[0-9A-Za-z_-]+)*$`)
+
+func parseScanVersion(c *Settings, value string) error {
+	if !slices.Contains([]string{"release", "trial", "develop"}, value) {
+		return errors.New("neither release nor trial nor develop")
+	}
+	c.ScanVersion = value
 	return nil
 }
 

@@ -50,6 +50,8 @@ type Settings struct {
 	WechatFrame, WechatQuickLogin       bool
 	Scan                                bool
 	ScanNumber                          string // as authorize.NumberMatching
+	ScanApp, ScanPage, ScanVersion      string // as in signin.MiniProgramCodes
+	ScanUnpublished                     bool
 	SessionLimit                        int
 	AddressAttempts                     int
 	LimitOverrides                      map[limits.Name]limits.Rate

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -236,25 +237,25 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"session.ahead":                 {"", "maybe"},
 		"session.idle":                  {"0s", "8761h"},
 		"session.absolute":              {"0s", "87601h"},
-		"browser.scan":                  {"yes"}, "browser.scan_number": {"", "Choose", "none"},
-		"browser.wechat_apps":       {"wx1", "wx0123456789abcdef,wx0123456789abcdef"},
-		"browser.session_idle":      {"0s", "59s", "8761h"},
-		"browser.session_absolute":  {"0s", "59s", "8761h"},
-		"session.limit":             {"", "-1", "10001", "1.5", "many"},
-		"password.address_attempts": {"-1", "1000001"},
-		"pages.name":                {strings.Repeat("名", 41), " a", "a@b", "\u202eknaB"},
-		"pages.logo":                {"settings.go", "none.svg", "."},
-		"pages.scopes":              {"settings.go", "none.json", "."},
-		"pages.language":            {"", "de"},
-		"pages.colors":              {"accent=#07c160", "accent=red", "accent"},
-		"pages.dark_colors":         {"accent=#0d6b4f", "accent=red"},
-		"pages.terms_url":           {"http://example.com", "javascript:alert(1)", "/terms"},
-		"pages.privacy_url":         {"http://example.com", "javascript:alert(1)", "/privacy"},
-		"pages.terms_version":       {"", "1 2", strings.Repeat("1", 33)},
-		"audit.retention":           {"", "-1h", "59m", "87601h", "180"},
-		"metrics.addr":              {"9090", ":9090", "127.0.0.1:http", "127.0.0.1"},
-		"log.level":                 {"", "loud", "INFO+2"}, "log.format": {"", "xml"},
+		"browser.wechat_apps":           {"wx1", "wx0123456789abcdef,wx0123456789abcdef"},
+		"browser.session_idle":          {"0s", "59s", "8761h"},
+		"browser.session_absolute":      {"0s", "59s", "8761h"},
+		"session.limit":                 {"", "-1", "10001", "1.5", "many"},
+		"password.address_attempts":     {"-1", "1000001"},
+		"pages.name":                    {strings.Repeat("名", 41), " a", "a@b", "\u202eknaB"},
+		"pages.logo":                    {"settings.go", "none.svg", "."},
+		"pages.scopes":                  {"settings.go", "none.json", "."},
+		"pages.language":                {"", "de"},
+		"pages.colors":                  {"accent=#07c160", "accent=red", "accent"},
+		"pages.dark_colors":             {"accent=#0d6b4f", "accent=red"},
+		"pages.terms_url":               {"http://example.com", "javascript:alert(1)", "/terms"},
+		"pages.privacy_url":             {"http://example.com", "javascript:alert(1)", "/privacy"},
+		"pages.terms_version":           {"", "1 2", strings.Repeat("1", 33)},
+		"audit.retention":               {"", "-1h", "59m", "87601h", "180"},
+		"metrics.addr":                  {"9090", ":9090", "127.0.0.1:http", "127.0.0.1"},
+		"log.level":                     {"", "loud", "INFO+2"}, "log.format": {"", "xml"},
 	}
+	maps.Copy(tests, invalidScans)
 	for _, s := range table() {
 		require.NotEmpty(t, tests[s.key], "no test has invalid values of %s", s.key)
 		for _, value := range tests[s.key] {
@@ -299,4 +300,11 @@ func TestIssuerIsHTTPSUnlessNobodyElseCanListen(t *testing.T) {
 			CheckIssuer(Settings{Issuer: test.issuer, AllowInsecureHTTP: true}) == nil, test.issuer)
 		require.Equal(t, test.everybodyListens, Settings{Issuer: test.issuer}.Insecure(), test.issuer)
 	}
+}
+
+// invalidScans are invalid values of the settings of scans.
+var invalidScans = map[string][]string{
+	"browser.scan": {"yes"}, "browser.scan_number": {"", "Choose", "none"}, "browser.scan_app": {"wx1"},
+	"browser.scan_page": {"/pages/scan", "a?b"}, "browser.scan_env_version": {"beta"},
+	"browser.scan_check_path": {"1.0"},
 }

@@ -145,6 +145,20 @@ func sessionSettings() []setting {
 		{key: "browser.scan_number", fallback: "choose",
 			usage: "the number on such a page: choose (among three on the phone), show (on the phone as well) or off",
 			parse: parseScanNumber},
+		{key: "browser.scan_app", usage: "AppID of a mini-program that such a code opens, as a mini-program code of " +
+			"WeChat; empty: the code is an address of this server, which may open one as well", parse: parseScanApp},
+		{key: "browser.scan_page", usage: "page of that mini-program, such as pages/scan/scan; empty: the first one",
+			parse: parseScanPage},
+		{key: "browser.scan_env_version", fallback: "release",
+			usage: "version of that mini-program: release, trial or develop", parse: parseScanVersion},
+		{key: "browser.scan_check_path", fallback: "true",
+			usage: "whether WeChat makes codes only for a page in the published version",
+			parse: func(c *Settings, value string) error {
+				var check bool
+				err := boolean(func(*Settings) *bool { return &check })(c, value)
+				c.ScanUnpublished = !check
+				return err
+			}},
 		{key: "session.limit", fallback: "20",
 			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
 				"the least recently used ones end",

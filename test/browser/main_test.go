@@ -56,6 +56,7 @@ func newSite(t *testing.T) site {
 	s.Pages, err = pages.New(s.URL, theme(t))
 	require.NoError(t, err)
 	mux.HandleFunc(pages.AssetPattern, s.ServeAsset)
+	mux.HandleFunc("GET /sign-in/scan/code", pictureOfACode)
 	mux.HandleFunc("/sign-in/wechat", simulated(t))
 	for _, sample := range pagestest.Samples("示例商城 Example Shop", "wang.fang") {
 		mux.HandleFunc("GET /"+sample.Name, s.page(sample.Page))
@@ -80,6 +81,16 @@ func simulated(t *testing.T) http.HandlerFunc {
 			"scope=snsapi_login&fast_login=0"
 		wechat.ServeHTTP(w, r)
 	}
+}
+
+// pictureOfACode takes the place of WeChat's picture of a mini-program code.
+func pictureOfACode(w http.ResponseWriter, _ *http.Request) {
+	code, err := pages.NewQR("the scene")
+	if err != nil {
+		panic(err) // it is short
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	_, _ = w.Write(code.SVG())
 }
 
 // leading is what makes a page lead on.

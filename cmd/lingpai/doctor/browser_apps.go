@@ -14,6 +14,7 @@ func (r *report) judgeBrowserApps(c settings.Settings, apps []identity.App) {
 	if err != nil || issuer.Host == "" {
 		return // has been reported
 	}
+	r.judgeScanApp(c, apps)
 	for _, id := range c.WechatApps {
 		n := slices.IndexFunc(apps, func(app identity.App) bool { return app.ID == id })
 		switch {
@@ -30,5 +31,23 @@ func (r *report) judgeBrowserApps(c settings.Settings, apps []identity.App) {
 			r.ok(id + ": browsers come back from WeChat to " + issuer.Hostname() + ", which must be registered for " +
 				"the app there")
 		}
+	}
+}
+
+// judgeScanApp reports whether WeChat can make codes that open the mini-program of browser.scan_app.
+func (r *report) judgeScanApp(c settings.Settings, apps []identity.App) {
+	n := slices.IndexFunc(apps, func(app identity.App) bool { return app.ID == c.ScanApp })
+	switch {
+	case c.ScanApp == "":
+	case n < 0:
+		r.fault(c.ScanApp+": it is browser.scan_app, but not registered", "add it with: lingpai apps add "+c.ScanApp)
+	case apps[n].Kind != identity.KindMiniProgram:
+		r.fault(c.ScanApp+": it is browser.scan_app, but no mini-program", "name a mini-program in browser.scan_app "+
+			"(LINGPAI_BROWSER_SCAN_APP)")
+	case !c.Scan:
+		r.warning(c.ScanApp+": it is browser.scan_app, but browser.scan is off", "set browser.scan to true "+
+			"(LINGPAI_BROWSER_SCAN)")
+	default:
+		r.ok(c.ScanApp + ": codes on pages open it")
 	}
 }

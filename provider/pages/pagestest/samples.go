@@ -92,14 +92,15 @@ func scanSamples(form pages.Form, client, user string) []Sample {
 	const here, otherWay = "/sign-in/scan?to=authorize&screen=Q0Fs", "/sign-in?to=authorize"
 	shown := pages.ScanScreen{Client: client, Code: code, Number: 42, Here: here, OtherWay: otherWay,
 		Wait: "/sign-in/scan/wait?screen=Q0Fs"}
-	scanned := shown
-	scanned.Scanned = true
+	scanned, miniProgram := shown, shown
+	scanned.Scanned, miniProgram.Picture = true, "/sign-in/scan/code?screen=Q0Fs"
 	ask := pages.ApproveScan{Form: form, Client: client, Host: "shop.example.com", User: user,
 		OtherAccount: "/sign-in?to=scan", Numbers: []int{17, 42, 88}, Address: "203.0.113.9",
 		Device: "Chrome, Windows", Near: true}
 	far := ask
 	far.Near, far.Numbers = false, []int{42}
 	samples := []Sample{{"scan", shown}, {"scan-scanned", scanned},
+		{"scan-mini-program", miniProgram},
 		{"scan-denied", pages.ScanOver{Reason: pages.ScanDenied, Again: here, OtherWay: otherWay}},
 		{"scan-expired", pages.ScanOver{Reason: pages.ScanExpired, Again: here, OtherWay: otherWay}},
 		{"scan-confirm", pages.ScanConfirm{Form: form, Client: client, User: user, Again: here}},

@@ -1,0 +1,73 @@
+package provider_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"html"
+	"net/http"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	serversettings "github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+var pictureURL = regexp.MustCompile(`<img class="qr" src="([^"]*)"`)
+
+// forMiniProgram has codes open a page of a mini-program.
+func forMiniProgram(s *settings) {
+	s.configure = func(c *serversettings.Settings) {
+		c.ScanApp, c.ScanPage, c.ScanVersion, c.ScanUnpublished = testApp, "pages/scan/scan", "trial", true
+	}
+}
+
+func (s screen) picture(p page) page {
+	s.t.Helper()
+	found := pictureURL.FindStringSubmatch(p.body)
+	require.NotNil(s.t, found, p.body)
+	return s.get(html.UnescapeString(found[1]))
+}
+
+// TestMiniProgramCodesOnPages: WeChat's picture stands for the handle, and belongs to the browser that shows it.
+func TestMiniProgramCodesOnPages(t *testing.T) {
+	t.Parallel()
+	w := newScans(t, forMiniProgram)
+	s, ada := w.screen(), w.phone("ada")
+	p := s.show("shop")
+	shown := s.picture(p)
+	require.Equal(t, http.StatusOK, shown.status)
+	require.Equal(t, "image/jpeg", shown.header.Get("Content-Type"))
+	require.Equal(t, "private, max-age=300, immutable", shown.header.Get("Cache-Control"))
+	made := w.simulator.MiniProgramCodes()
+	require.Len(t, made, 1)
+	require.Equal(t, handleOf(t, p), made[0].Scene)
+	require.Equal(t, "pages/scan/scan", made[0].Page)
+	require.Equal(t, "trial", made[0].EnvVersion)
+	require.Equal(t, fmt.Sprintf("%x", sha256.Sum256([]byte(shown.body))), made[0].SHA256)
+	require.Equal(t, http.StatusNotFound, w.screen().picture(p).status, "another browser")
+	require.Len(t, w.simulator.MiniProgramCodes(), 1, "which does not cost WeChat's quota")
+
+	require.Equal(t, http.StatusOK, ada.look(made[0].Scene, "scene", "1047").status)
+	require.Equal(t, http.StatusNoContent, ada.approve(made[0].Scene, "number", numberOn(t, p)).status)
+	s.code(s.goOn(s.again(p)), "shop")
+}
+
+// TestPagesWithoutMiniProgramCodes: if WeChat makes none, the page shows the code of an address.
+func TestPagesWithoutMiniProgramCodes(t *testing.T) {
+	t.Parallel()
+	for name, errcode := range map[string]int{"the quota is used up": 45009, "the page is unknown": 41030, "busy": -1} {
+		w := newScans(t, forMiniProgram)
+		require.NoError(t, w.simulator.Fail(wechattest.Fault{Errcode: errcode, Path: "/wxa/getwxacodeunlimit"}))
+		shown := w.screen()
+		picture := shown.picture(shown.show("shop"))
+		require.Equal(t, http.StatusOK, picture.status, name)
+		require.Equal(t, "image/svg+xml", picture.header.Get("Content-Type"))
+		require.Equal(t, "default-src 'none'; sandbox", picture.header.Get("Content-Security-Policy"))
+		require.Contains(t, w.log.String(), "no mini-program code")
+	}
+	w := newScans(t)
+	require.NotContains(t, w.screen().show("shop").body, "<img")
+	require.Equal(t, http.StatusNotFound, w.screen().get("/sign-in/scan/code?screen=x").status)
+}
