@@ -98,6 +98,9 @@ export interface Answer<Data = any> {
   useHttpDNS: any;
 }
 
+/** Why a scan was refused; see `scan.d.ts`. `taken`: another session has scanned the code. `wrong_number`: the sign-in was declined. */
+export type ScanReason = 'expired' | 'taken' | 'decided' | 'not_scanned' | 'wrong_number' | 'from_picture';
+
 /** Whether the session of a refused refresh token has ended. If the issuer does not say so, the SDK ends it. */
 export type SessionState = 'ended' | 'unknown';
 
@@ -115,8 +118,8 @@ export interface Auth {
   /** Registers a new user and signs them in. */
   register(credentials: Credentials): Promise<User>;
   /**
-   * `wx.request` with an access token: the issuer's own for its `/account/v1/…` and `/wechat/…`, otherwise the one for the app's APIs. Like
-   * `wx.request`, it resolves for any status.
+   * `wx.request` with an access token: the issuer's own for its `/account/v1/…`, `/scan/…` and `/wechat/…`, otherwise the one for the app's APIs.
+   * Like `wx.request`, it resolves for any status.
    */
   request<Data = any>(options: RequestOptions): Promise<Answer<Data>>;
   /** Returns an access token for the app's APIs that does not expire soon, for calls that `request` cannot make. */
@@ -137,7 +140,7 @@ export interface Auth {
 
 export type Code =
   | 'network' | 'invalid_response' | 'login_failed' | 'signed_out' | 'session_lost' | 'user_changed'
-  | 'phone_declined' | 'user_blocked' | 'tourist_appid' | 'domain_not_listed'
+  | 'phone_declined' | 'unknown_code' | 'user_blocked' | 'tourist_appid' | 'domain_not_listed'
   | 'temporarily_unavailable' | 'server_error' | 'invalid_grant' | 'invalid_request' | 'invalid_client' | 'invalid_scope' | 'invalid_token'
   | 'unauthorized_client' | 'insufficient_scope' | 'username_taken' | 'weak_password' | 'over_budget';
 
@@ -156,6 +159,8 @@ export class AuthError extends Error {
   retryAfter?: number;
   /** WeChat's errcode, for errors of a code or a user. */
   wechat_errcode?: number;
+  /** With `invalid_grant`, if a scan was refused: why. */
+  scan?: ScanReason;
   /** The issuer's `error_description`, for developers. */
   description?: string;
   /** The request id, which is also in the issuer's log. */

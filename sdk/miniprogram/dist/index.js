@@ -1,5 +1,5 @@
 'use strict';
-// Generated from src by scripts/build.js.
+// Generated from src.
 const parts = {};
 const messages = {
 network: ['网络不可用，请稍后重试', 'No network. Try again later.'],
@@ -127,11 +127,11 @@ retryAfter: Number(valueOf(answer, 'retry-after')) || 0,
 description: data.error_description,
 }));
 };
-const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header, data, timeout: config.timeout }).then(body);
-const postJSON = (path, members) => post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)));
-const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key && { 'Idempotency-Key': key });
-const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
-return { fail, send, body, nameOf, valueOf, form, formHeader, parsed, postJSON, postForm };
+const post = (path, header, data) => ({ url: config.issuer + path, method: 'POST', header, data, timeout: config.timeout });
+const postJSON = (path, members) => send(post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)))).then(body);
+const formPost = (path, fields, key) => post(path, Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key && { 'Idempotency-Key': key }), form(fields));
+const postForm = (path, fields, key) => send(formPost(path, Object.assign({ client_id: config.clientId }, fields), key)).then(body);
+return { fail, send, body, nameOf, valueOf, parsed, postJSON, formPost, postForm };
 };
 const claims = parts.claims;
 const youth = 60000;
@@ -362,9 +362,8 @@ return options => {
 const replay = options.replay === undefined ? config.replay : options.replay;
 const address = String(options.url).split(/[?#]/)[0];
 const path = address.indexOf(config.issuer + '/') || /\.\.|%2e|[\\\s]/i.test(address) ? '' : address.slice(config.issuer.length);
-const own = !path.indexOf('/account/v1/') || !path.indexOf('/wechat/');
-const ensure = () => session.ensure(own);
-const attempt = (sub, first) => inPlace(() => ensure().then(held => {
+const own = /^\/(account\/v1|wechat|scan)\//.test(path);
+const attempt = (sub, first) => inPlace(() => session.ensure(own).then(held => {
 if (sub && held.sub !== sub) throw http.fail('user_changed');
 const header = Object.assign({}, options.header);
 header[http.nameOf(header, 'authorization') || 'Authorization'] = 'Bearer ' + held.access;
@@ -375,7 +374,7 @@ const error = errorOf(http, answer);
 if (error === 'insufficient_user_authentication' || (replay === 'invalid_token' && error !== replay)) return answer;
 const ready = session.refuse(held.access, !own && path !== '/userinfo');
 if (replay === false) return answer;
-return Promise.resolve(ready).then(able => (able ? ensure().then(() => attempt(held.sub, false)) : answer));
+return Promise.resolve(ready).then(able => (able ? session.ensure(own).then(() => attempt(held.sub, false)) : answer));
 });
 const answer = session.sub().then(sub => attempt(sub, true));
 const end = callback => value => [callback, options.complete].forEach(each => platform.tell(each, value));
@@ -396,6 +395,7 @@ const random = parts.random(platform);
 const store = parts.store(platform, 'lingpai.' + config.clientId);
 const session = parts.session(config, platform, http, store, random, emit);
 const request = parts.request(config, platform, http, session);
+const call = (path, fields, key) => request(http.formPost(path, fields, key)).then(http.body);
 let unsure;
 const keys = {};
 return {
@@ -410,18 +410,14 @@ throw err;
 request,
 getAccessToken: () => session.ensure(false).then(held => held.access),
 user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
-bindPhone: code => !code ? Promise.reject(http.fail('phone_declined')) : (keys[code] = keys[code] || random()).then(key => request({
-url: config.issuer + '/wechat/phone',
-method: 'POST',
-header: http.formHeader(key),
-data: http.form({ code }),
-})).then(http.body),
+bindPhone: code => !code ? Promise.reject(http.fail('phone_declined')) : (keys[code] = keys[code] || random()).then(key => call('/wechat/phone', { code }, key)),
 logout: session.logout,
 on: (event, listener) => {
 const mine = { event, listener };
 listeners = listeners.concat(mine);
 return () => { listeners = listeners.filter(each => each !== mine); };
 },
+internal: { config, platform, http, call },
 };
 };
 parts.index = Object.assign({ createAuth }, parts.errors);

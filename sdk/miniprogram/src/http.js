@@ -40,13 +40,14 @@ module.exports = (config, platform) => {
     }));
   };
 
-  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header, data, timeout: config.timeout }).then(body);
+  const post = (path, header, data) => ({ url: config.issuer + path, method: 'POST', header, data, timeout: config.timeout });
 
-  const postJSON = (path, members) => post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)));
+  const postJSON = (path, members) => send(post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)))).then(body);
 
-  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key && { 'Idempotency-Key': key });
+  // Returns the options of a request with a form, for the caller to send.
+  const formPost = (path, fields, key) => post(path, Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key && { 'Idempotency-Key': key }), form(fields));
 
-  const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
+  const postForm = (path, fields, key) => send(formPost(path, Object.assign({ client_id: config.clientId }, fields), key)).then(body);
 
-  return { fail, send, body, nameOf, valueOf, form, formHeader, parsed, postJSON, postForm };
+  return { fail, send, body, nameOf, valueOf, parsed, postJSON, formPost, postForm };
 };

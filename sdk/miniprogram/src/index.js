@@ -15,6 +15,7 @@ const createAuth = options => {
   const store = require('./store')(platform, 'lingpai.' + config.clientId);
   const session = require('./session')(config, platform, http, store, random, emit);
   const request = require('./request')(config, platform, http, session);
+  const call = (path, fields, key) => request(http.formPost(path, fields, key)).then(http.body);
   // A name whose registration has received no answer.
   let unsure;
   // The keys of phone codes: WeChat charges for each code that is processed.
@@ -33,18 +34,15 @@ const createAuth = options => {
     request,
     getAccessToken: () => session.ensure(false).then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
-    bindPhone: code => !code ? Promise.reject(http.fail('phone_declined')) : (keys[code] = keys[code] || random()).then(key => request({
-      url: config.issuer + '/wechat/phone',
-      method: 'POST',
-      header: http.formHeader(key),
-      data: http.form({ code }),
-    })).then(http.body),
+    bindPhone: code => !code ? Promise.reject(http.fail('phone_declined')) : (keys[code] = keys[code] || random()).then(key => call('/wechat/phone', { code }, key)),
     logout: session.logout,
     on: (event, listener) => {
       const mine = { event, listener };
       listeners = listeners.concat(mine);
       return () => { listeners = listeners.filter(each => each !== mine); };
     },
+    // For the other files of this package.
+    internal: { config, platform, http, call },
   };
 };
 

@@ -33,11 +33,10 @@ module.exports = (config, platform, http, session) => {
     const address = String(options.url).split(/[?#]/)[0];
     const path = address.indexOf(config.issuer + '/') || /\.\.|%2e|[\\\s]/i.test(address) ? '' : address.slice(config.issuer.length);
     // An API may be below the issuer, too. The scopes of /userinfo are those of the token for the APIs.
-    const own = !path.indexOf('/account/v1/') || !path.indexOf('/wechat/');
-    const ensure = () => session.ensure(own);
+    const own = /^\/(account\/v1|wechat|scan)\//.test(path);
 
     // Sends the request for one user only, and repeats it at most once.
-    const attempt = (sub, first) => inPlace(() => ensure().then(held => {
+    const attempt = (sub, first) => inPlace(() => session.ensure(own).then(held => {
       if (sub && held.sub !== sub) throw http.fail('user_changed');
       const header = Object.assign({}, options.header);
       header[http.nameOf(header, 'authorization') || 'Authorization'] = 'Bearer ' + held.access;
@@ -51,7 +50,7 @@ module.exports = (config, platform, http, session) => {
       const ready = session.refuse(held.access, !own && path !== '/userinfo');
       if (replay === false) return answer;
       // The refresh does not wait for a place.
-      return Promise.resolve(ready).then(able => (able ? ensure().then(() => attempt(held.sub, false)) : answer));
+      return Promise.resolve(ready).then(able => (able ? session.ensure(own).then(() => attempt(held.sub, false)) : answer));
     });
 
     const answer = session.sub().then(sub => attempt(sub, true));

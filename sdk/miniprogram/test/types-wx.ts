@@ -1,5 +1,6 @@
 // What a mini-program with WeChat's own types must be able to write.
 import { createAuth, Answer, AuthError, Platform, RequestOptions } from '../index'
+import { scan, Scan } from '../scan'
 
 const platform: Platform = wx
 const auth = createAuth({ issuer: 'https://login.example.com', clientId: 'mini', platform: wx })
@@ -26,7 +27,15 @@ auth.request<Orders>({ url: options.url, success: ({ data }) => data.ids.length 
 const answer = async (): Promise<WechatMiniprogram.RequestSuccessCallbackResult<{ ids: number[] }>> => auth.request<{ ids: number[] }>(options)
 const same = (result: WechatMiniprogram.RequestSuccessCallbackResult): Answer => result
 
+let found: Scan
 Page({
+  async onLoad(options) {
+    found = await scan(auth, options)
+    this.setData({ screen: found.screen })
+  },
+  choose({ currentTarget }: WechatMiniprogram.TouchEvent) {
+    return found.approve(currentTarget.dataset.number)
+  },
   phone({ detail }: WechatMiniprogram.ButtonGetPhoneNumber) {
     return auth.bindPhone(detail.code).catch((err: AuthError) => wx.showToast({ title: err.message, icon: 'none' }))
   },

@@ -1,5 +1,6 @@
 // Code that the types must allow and, with @ts-expect-error, must reject.
 import { createAuth, AuthError, messages, Auth, User } from '../index'
+import { scan, Scan } from '../scan'
 
 const auth: Auth = createAuth({ issuer: 'https://login.example.com', clientId: 'mini', platform: { random: n => new Uint8Array(n) } })
 createAuth({ issuer: 'https://login.example.com', clientId: 'mini', scope: 'openid', skew: 30, timeout: 5000, language: 'en', appid: 'wx1', replay: 'invalid_token' })
@@ -23,6 +24,23 @@ async function use(): Promise<User> {
   off()
   return Object.assign(user, { orders, number, told, token: await auth.getAccessToken(), now: await auth.user() })
 }
+
+async function decide(options: Record<string, string | undefined>): Promise<void> {
+  const { screen, approve, decline }: Scan = await scan(auth, options)
+  const asks: string = screen.client_name + screen.address + screen.shown_at + (screen.host || '') + (screen.device || '')
+  if (!asks || !screen.near || screen.expires_in < 5) return decline(true)
+  // @ts-expect-error: it is a number, not the list
+  await approve(screen.numbers)
+  return screen.numbers.length ? approve(screen.numbers[0].toFixed()) : approve()
+}
+// @ts-expect-error: the options of the page are needed
+scan(auth)
+
+decide({ q: 'https%3A%2F%2Flogin.example.com' }).catch((err: AuthError) => {
+  if (err.code === 'unknown_code' || err.scan === 'taken') return err.message
+  // @ts-expect-error: there is no such reason
+  return err.scan === 'lost'
+})
 
 use().catch((err: unknown) => {
   if (err instanceof AuthError && err.code === 'session_lost') return messages[err.code][1]

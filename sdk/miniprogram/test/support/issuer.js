@@ -32,6 +32,7 @@ class Issuer {
     this.thefts = 0;
     this.old = false; // refusals have no session_state, another key within the grace period ends nothing, and all tokens are for everything
     this.phones = new Map(); // the keys of phone codes that WeChat has charged for
+    this.screens = new Map(); // by the handle of the code that a screen shows: {client_name, numbers, number}, and then {by, decision}
     this.disabled = false;
     this.plan = []; // what happens to the next requests to the issuer: a function of the real response
   }
@@ -67,6 +68,7 @@ class Issuer {
     }
     if (path === '/userinfo') return this.bearer(request, true) || json(200, { sub: 'ada', nickname: '小明' });
     if (path === '/wechat/phone') return this.bearer(request) || this.phone(request);
+    if (path.startsWith('/scan/')) return this.bearer(request) || this.scan(request);
     if (path === '/account/v1/me') return this.bearer(request) || json(200, { token: request.authorization });
     if (path === '/account/v1/users') {
       if (this.users.has(request.json.username)) return refusal(409, 'username_taken');
@@ -89,6 +91,27 @@ class Issuer {
     if (!form.code.startsWith('good') || (repeated && (!key || this.phones.get(form.code) !== key))) return refusal(400, 'invalid_grant', { wechat_errcode: 40029 });
     this.phones.set(form.code, key);
     return json(200, { phone_number: '+8613800000000', phone_number_verified: true });
+  }
+
+  // Like provider/scan.go: the session that scans a code first decides, and may repeat what it said.
+  scan({ path, form, authorization }) {
+    const refuse = reason => refusal(400, 'invalid_grant', { scan: reason });
+    const { sid } = claims(authorization);
+    const screen = this.screens.get(form.scan);
+    if (!screen) return refuse('expired');
+    const { by, number, decision, ...shown } = screen;
+    if (by && by !== sid) return refuse('taken');
+    if (path === '/scan/look') {
+      if (decision) return refuse('decided');
+      screen.by = sid;
+      return json(200, { ...shown, address: '192.0.2.10', near: true, shown_at: '2026-01-02T03:04:05Z', expires_in: 119 });
+    }
+    if (!by) return refuse('not_scanned');
+    const right = !number || form.number === String(number);
+    const now = path === '/scan/approve' && right ? 'approved' : 'denied';
+    if (decision && decision !== now) return refuse('decided');
+    screen.decision = now;
+    return path === '/scan/approve' && !right ? refuse('wrong_number') : json(204, '');
   }
 
   byCode({ form, key }) {

@@ -8,7 +8,8 @@ const vm = require('vm');
 const crypto = require('crypto');
 
 const file = path.join(__dirname, '..', '..', 'dist', 'index.js');
-const script = new vm.Script(`(function (module) {${fs.readFileSync(file, 'utf8')}\n})`, { filename: file });
+const read = filename => new vm.Script(`(function (module) {${fs.readFileSync(filename, 'utf8')}\n})`, { filename });
+const [script, scanScript] = [read(file), read(file.replace('index', 'scan'))];
 
 // Thrown by a network that frees the slot of a request without an answer, as happens around a suspension.
 const silence = new Error('silence');
@@ -39,6 +40,7 @@ class Device {
     this.language = 'en';
     this.wechatUser = 'ada';
     this.logins = 0;
+    this.scene = 1011; // how the app was opened last
     this.ahead = 0; // of the real clock, in milliseconds
     this.takes = {}; // replacements of functions of wx
     this.pause = () => undefined; // before and after each call
@@ -90,10 +92,15 @@ class Device {
       timers.delete(timer);
     };
     const globals = Object.assign({ wx, console, setTimeout: start, clearTimeout: stop }, bare ? {} : { Date: DeviceDate });
-    const module = {};
-    script.runInContext(vm.createContext(globals))(module);
-    app.sdk = module.exports;
+    const context = vm.createContext(globals);
+    const run = part => {
+      const module = {};
+      part.runInContext(context)(module);
+      return module.exports;
+    };
+    app.sdk = run(script);
     app.auth = app.sdk.createAuth(Object.assign({ issuer: 'https://login.test', clientId: 'mini', language: 'en' }, options));
+    app.scan = page => run(scanScript).scan(app.auth, page);
     app.auth.on('change', user => app.events.push(user ? 'change ' + user.sub : 'change'));
     app.auth.on('sessionLost', err => app.events.push('sessionLost ' + err.code));
     app.auth.on('sessionReplaced', ({ session_state }) => app.events.push('sessionReplaced ' + session_state));
@@ -139,6 +146,8 @@ class Device {
       getRandomValues: slowly(async function getRandomValues({ length }) {
         return { randomValues: new Uint8Array(crypto.randomBytes(length)).buffer };
       }),
+      getEnterOptionsSync: () => ({ scene: device.scene }),
+      getLaunchOptionsSync: () => ({ scene: 1001 }),
       getAppBaseInfo: () => ({ SDKVersion: device.version, language: device.language }),
     };
   }

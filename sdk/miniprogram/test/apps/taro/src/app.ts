@@ -1,9 +1,11 @@
 import Taro from '@tarojs/taro';
 import { createAuth } from '@lingpai/miniprogram';
+import { scan } from '@lingpai/miniprogram/scan';
 
 const auth = createAuth({ issuer: 'https://login.test', clientId: 'mini', platform: Taro, language: 'en' });
 auth.request({ url: 'https://api.test/orders' })
   .then(({ statusCode }) => auth.user().then(({ sub }) => console.log('answer', statusCode, sub)))
+  .then(() => scan(auth, { q: 'https://login.test/orders' }))
   .catch(err => console.log('failed', err.code, err.message));
 
 export default function App({ children }: { children?: unknown }) { return children; }
