@@ -64,6 +64,30 @@ func TestMiniProgramAfterATheft(t *testing.T) {
 	require.Contains(t, out, "ok a thief without a key has lost the session")
 }
 
+// TestMiniProgramScans: the page of the demo approves and declines sign-ins of screens. X-Forwarded-For can put them
+// elsewhere.
+func TestMiniProgramScans(t *testing.T) {
+	t.Parallel()
+	node := findNode(t)
+	for numbers, expected := range map[string]string{
+		"choose": "ok a user who knows nothing of it ends the other codes of the address",
+		"show":   "ok a number to compare",
+	} {
+		t.Run(numbers, func(t *testing.T) {
+			t.Parallel()
+			ready := harness.StartDev(t, "LINGPAI_SERVER_TRUSTED_PROXIES=127.0.0.1",
+				"LINGPAI_BROWSER_SCAN_NUMBER="+numbers)
+			redirectURI := "https://shop.example.com/callback"
+			ready.Run("clients", "create", "shop", "--name", "The shop", "--public", "--first-party", "--grant",
+				"authorization_code", "--redirect-uri", redirectURI, "--scope", "openid")
+			out := runWithServer(t, node, ready, "scan.js", "CLIENT=shop", "REDIRECT_URI="+redirectURI,
+				"NUMBERS="+numbers)
+			require.Contains(t, out, expected)
+			require.Contains(t, out, "ok a user who declines ends the sign-in of the screen")
+		})
+	}
+}
+
 // runWithServer runs a script of the SDK's tests with a server and more environment variables, and returns its output.
 func runWithServer(t *testing.T, node string, ready *harness.Dev, file string, env ...string) string {
 	t.Helper()

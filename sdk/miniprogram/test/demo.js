@@ -4,52 +4,10 @@
 // killed app, a theft, another sign-in.
 
 const assert = require('node:assert/strict');
-const fs = require('fs');
-const os = require('os');
-const path = require('path');
-const vm = require('vm');
-const { Device } = require('./support/runtime');
-const { send, server, claims, refresh } = require('./support/server');
-const { install } = require('../scripts/build');
+const { Phone } = require('./support/demo');
+const { send, server, demo, claims, refresh } = require('./support/server');
 
-// The demo is built according to its README, but in a folder of this test.
 const api = process.env.API;
-const root = fs.mkdtempSync(path.join(os.tmpdir(), 'lingpai-demo-'));
-process.on('exit', () => fs.rmSync(root, { recursive: true, force: true }));
-fs.cpSync(path.join(__dirname, '..', 'demo'), root, { recursive: true });
-install(root);
-
-class Phone extends Device {
-  // Starts the demo like WeChat, and returns its page.
-  start() {
-    const life = { alive: true };
-    const config = { api, issuer: server.issuer, clientId: server.clientId, simulator: { url: server.simulator, appid: server.appid, user: this.wechatUser } };
-    const phone = this;
-    class PhoneDate extends Date {
-      static now() { return phone.now(); }
-    }
-    let app;
-    let page;
-    const context = vm.createContext({
-      wx: this.wx(life), console, setTimeout, clearTimeout, Date: PhoneDate,
-      App: given => { app = given; }, getApp: () => app, Page: given => { page = given; },
-    });
-    const load = file => {
-      const module = { exports: {} };
-      vm.runInContext(`(function (module, exports, require) {${fs.readFileSync(path.join(root, file), 'utf8')}\n})`, context)(module, module.exports,
-        name => (name === './config' ? config : load(name.startsWith('.') ? name + '.js' : `miniprogram_npm/${name}/index.js`)));
-      return module.exports;
-    };
-    load('app.js');
-    load('pages/index/index.js');
-    page.data = Object.assign({}, page.data);
-    page.setData = more => Object.assign(page.data, more);
-    page.kill = () => { life.alive = false; };
-    page.auth = app.auth;
-    return page;
-  }
-}
-
 const hour = 3600 * 1000;
 
 const walk = async () => {
@@ -68,10 +26,11 @@ const walk = async () => {
     assert.deepEqual(asked, expected, name);
     console.log('ok', name);
   };
+  const start = () => phone.start(demo(phone.wechatUser, api));
   let page;
 
   await step('signs in at the first need', async () => {
-    page = phone.start();
+    page = start();
     await page.onLoad();
   }, ['/_sim/codes', '/token', '/userinfo']);
   const { sub } = claims(record().access);
@@ -80,7 +39,7 @@ const walk = async () => {
 
   await step('a killed app goes on with what it stored', async () => {
     page.kill();
-    page = phone.start();
+    page = start();
     await page.onLoad();
   }, ['/userinfo']);
 
@@ -93,7 +52,7 @@ const walk = async () => {
     page.kill();
     const stored = record();
     phone.stored.get('lingpai.' + server.clientId).data = JSON.stringify(Object.assign(stored, { access: stored.access.slice(0, -8) + 'AAAAAAAA' }));
-    page = phone.start();
+    page = start();
     await page.onLoad();
   }, ['/userinfo', '/token', '/userinfo']);
   assert.equal(claims(record().access).sid, first, 'still the first session');
@@ -132,7 +91,7 @@ const walk = async () => {
     await page.logout();
     await page.who();
     page.kill();
-    page = phone.start();
+    page = start();
     await page.onLoad();
   }, ['/revoke']);
   assert.equal(page.data.user, '');

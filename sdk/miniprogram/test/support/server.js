@@ -26,6 +26,9 @@ exports.send = ({ url, method = 'GET', header = {}, data }) => new Promise((reso
 
 exports.server = { issuer: env.ISSUER, simulator: env.SIMULATOR, appid: env.APP_ID, clientId: env.MINI_PROGRAM };
 
+// demo returns the configuration of the demo, for a user of WeChat.
+exports.demo = (user, api) => ({ api, issuer: env.ISSUER, clientId: env.MINI_PROGRAM, simulator: { url: env.SIMULATOR, appid: env.APP_ID, user } });
+
 // mint returns a code, like wx.login.
 exports.mint = async user => (await exports.send({ url: `${env.SIMULATOR}/_sim/codes`, method: 'POST', data: { appid: env.APP_ID, user } })).data.code;
 

@@ -37,6 +37,11 @@ Page({
     return this.show(auth.request({ url: config.issuer + '/account/v1/sessions' }).then(answer => answer.data));
   },
 
+  // Needs no rule for QR codes at WeChat, which opens pages/scan/scan with the same q. A code from the album can be somebody else's.
+  scan() {
+    wx.scanCode({ onlyFromCamera: true, success: ({ result }) => wx.navigateTo({ url: '/pages/scan/scan?q=' + encodeURIComponent(result) }) });
+  },
+
   logout() {
     return this.show(auth.logout());
   },
