@@ -363,7 +363,7 @@ func TestDevsFrontPage(t *testing.T) {
 // TestOnlyDevHasADemoSite, at its own address: scripts of a site whose name resolves to this machine must not read it.
 func TestOnlyDevHasADemoSite(t *testing.T) {
 	d := newOperator(t).develop("data")
-	for _, path := range []string{"/", "/demo", "/demo/api"} {
+	for _, path := range []string{"/", "/demo", "/demo/api", "/demo/mini-program?user=alice"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.Issuer+path, http.NoBody)
 		require.NoError(t, err)
 		request.Host = "rebound.example.com"
@@ -376,7 +376,7 @@ func TestOnlyDevHasADemoSite(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, postForm(t, d.Issuer+"/", "x", "").status, "that is the provider's")
 
 	_, served := migrated(t, "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080").serves()
-	for _, path := range []string{"/", "/demo", "/demo/callback", "/demo/api"} {
+	for _, path := range []string{"/", "/demo", "/demo/callback", "/demo/api", "/demo/mini-program"} {
 		answer := get(t, served+path)
 		require.Equal(t, http.StatusNotFound, answer.status, path)
 		require.Equal(t, "not_found", answer.text("error"), path)

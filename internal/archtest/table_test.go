@@ -74,6 +74,7 @@ var table = []rule{
 	{"cmd/wechat-simulator", []string{"cmd/lingpai/simulator"}, engines},
 	{"cmd/lingpai/dev/devpages", []string{"provider/pages"}, engines},
 	{"cmd/lingpai/dev/demo", []string{"provider/pages", "cmd/lingpai/dev/devpages"}, engines},
+	{"cmd/lingpai/dev/miniprogram", []string{"provider/pages", "cmd/lingpai/dev/devpages"}, engines},
 	{"cmd/lingpai/dev", []string{"*"}, nil},
 	{"cmd/lingpai", []string{"*"}, nil},
 

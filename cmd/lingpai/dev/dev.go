@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if c.WechatBaseURL, err = startSimulator(ctx, o, seeds.simulated(originOf(c.Issuer).Hostname())); err != nil {
+	if c.WechatBaseURL, err = startSimulator(ctx, o, seeds.simulated(c.Issuer)); err != nil {
 		return err
 	}
 	c.Scan = true

@@ -17,6 +17,7 @@ const maxUsers = 20
 type front struct {
 	database *sql.DB
 	requests *requestLog
+	codes    *shownCodes
 	pages    *pages.Pages
 	page     devpages.Front // without what changes
 	password string         // of the sample user
@@ -50,7 +51,7 @@ func (f front) now(ctx context.Context) (devpages.Front, error) {
 	if err != nil {
 		return page, err
 	}
-	page.Users = f.named(users)
+	page.Users, page.Codes = f.named(users), f.codes.newest()
 	for _, request := range f.requests.newest() {
 		if !known[request.Client] { // a caller may have put a secret into the wrong field
 			request.Client = "(unknown client)"

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"maps"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/dev/miniprogram"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/provider/browser"
 	"github.com/lingpai/lingpai/provider/pages"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/storage/sql"
@@ -118,12 +120,19 @@ func (s seeds) browserApp(kind string) identity.App {
 		Name: "Simulated " + kind, Secret: identity.Secret(s.AppSecret), OpenPlatform: openPlatform}
 }
 
-// simulated returns the sample apps as the simulator knows them. The pages of those for browsers lead back to a host.
-func (s seeds) simulated(host string) []wechattest.App {
-	apps := []wechattest.App{{AppID: s.AppID, Secret: s.AppSecret}}
+// scanPage is the page of the sample mini-program that a code of a page to sign in opens.
+const scanPage = "pages/scan/scan"
+
+// simulated returns the sample apps as the simulator knows them. The codes of an issuer's pages open the mini-program,
+// which a page of dev represents. The pages of the apps for browsers lead back to the issuer's host.
+func (s seeds) simulated(issuer string) []wechattest.App {
+	origin := originOf(issuer)
+	apps := []wechattest.App{{AppID: s.AppID, Secret: s.AppSecret, Pages: []string{scanPage},
+		LinkRules: []wechattest.LinkRule{{Prefix: issuer + browser.ScannedPath, Page: scanPage, Published: true}},
+		LaunchURL: origin.String() + miniprogram.Path}}
 	for _, kind := range []string{identity.KindWebsite, identity.KindOfficialAccount} {
 		apps = append(apps, wechattest.App{AppID: s.browserApp(kind).ID, Secret: s.AppSecret, Kind: kind,
-			OpenPlatform: openPlatform, CallbackHost: host})
+			OpenPlatform: openPlatform, CallbackHost: origin.Hostname()})
 	}
 	return apps
 }

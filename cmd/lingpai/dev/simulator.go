@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ func startSimulator(ctx context.Context, o Options, apps []wechattest.App) (stri
 		if o.SimulatorAddr != "" {
 			return "", errors.New("--simulator-addr: wechat.base_url names another simulator; unset one of them")
 		}
-		return base, registerApps(ctx, base, apps)
+		return base, registerApps(ctx, base, apps, o.Stderr)
 	}
 	listener, err := o.listenForSimulator()
 	if err != nil {
@@ -61,16 +62,29 @@ func (o Options) listenForSimulator() (net.Listener, error) {
 	return listener, os.WriteFile(path, []byte(listener.Addr().String()+"\n"), 0o600)
 }
 
-// registerApps adds the sample apps to a simulator.
-func registerApps(ctx context.Context, base string, apps []wechattest.App) error {
+// registerApps adds the sample apps to a simulator. An app of another folder may have the rule for our codes there, or
+// the simulator may know no rules yet: then a warning says that its phone does not open the mini-program.
+func registerApps(ctx context.Context, base string, apps []wechattest.App, warnings io.Writer) error {
 	for _, app := range apps {
-		body, err := json.Marshal(app)
-		if err != nil {
-			return err
+		err := registerApp(ctx, base, app)
+		if err != nil && len(app.LinkRules) > 0 {
+			refused := err
+			app.LinkRules, app.Pages, app.LaunchURL = nil, nil, ""
+			if err = registerApp(ctx, base, app); err == nil {
+				fmt.Fprintf(warnings, "the phone of the simulator will not open the mini-program: %v\n", refused)
+			}
 		}
-		if _, err := post(ctx, base+"/_sim/apps", "application/json", string(body)); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func registerApp(ctx context.Context, base string, app wechattest.App) error {
+	body, err := json.Marshal(app)
+	if err == nil {
+		_, err = post(ctx, base+"/_sim/apps", "application/json", string(body))
+	}
+	return err
 }

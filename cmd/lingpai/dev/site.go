@@ -9,17 +9,19 @@ import (
 
 	"github.com/lingpai/lingpai/cmd/lingpai/dev/demo"
 	"github.com/lingpai/lingpai/cmd/lingpai/dev/devpages"
+	"github.com/lingpai/lingpai/cmd/lingpai/dev/miniprogram"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// site serves the front page and the demo site, and leaves all other paths to the provider.
+// site serves the front page, the demo site and the page that represents the mini-program, and leaves all other paths
+// to the provider.
 type site struct {
-	origin      *url.URL
-	front, demo http.Handler
-	provider    http.Handler
+	origin                   *url.URL
+	front, demo, miniProgram http.Handler
+	provider                 http.Handler
 }
 
 // newSite returns the site beside a provider whose requests are logged. It registers the demo site, whose address may
@@ -33,11 +35,14 @@ func newSite(ctx context.Context, c settings.Settings, s seeds, database *sql.DB
 	if err != nil {
 		return nil, err
 	}
-	return &site{origin: origin, provider: requests,
-		front: front{database: database, requests: requests, pages: pages, password: s.Password,
+	codes := newShownCodes(c.Issuer, requests)
+	return &site{origin: origin, provider: codes,
+		front: front{database: database, requests: requests, codes: codes, pages: pages, password: s.Password,
 			page: devpages.Front{Issuer: c.Issuer, Database: c.DatabaseName(), Simulator: c.WechatBaseURL}},
 		demo: demo.New(demo.Config{Issuer: c.Issuer, Origin: origin.String(), ClientID: demoClient,
 			ClientSecret: s.ClientSecret, Audience: Audience, Scope: scope, Pages: pages}),
+		miniProgram: miniprogram.New(miniprogram.Config{Issuer: c.Issuer, ClientID: miniProgram, AppID: s.AppID,
+			Simulator: c.WechatBaseURL, Pages: pages}),
 	}, nil
 }
 
@@ -80,6 +85,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.origin.String()+r.URL.RequestURI(), http.StatusSeeOther)
 	case isFront:
 		s.front.ServeHTTP(w, r)
+	case r.URL.Path == miniprogram.Path:
+		s.miniProgram.ServeHTTP(w, r)
 	default:
 		s.demo.ServeHTTP(w, r)
 	}

@@ -66,7 +66,7 @@ func TestAllWordsAreUsed(t *testing.T) {
 		uses.Write(text)
 	}
 	_, keys := catalog(t, "words/en.json")
-	group := regexp.MustCompile(`^(demo\.problem|outcome|client|access|id|claim)\.|^(access|id)_token`)
+	group := regexp.MustCompile(`^(demo\.problem|outcome|scan_result|client|access|id|claim)\.|^(access|id)_token`)
 	for _, key := range keys {
 		require.True(t, strings.Contains(uses.String(), `"`+key+`"`) || group.MatchString(key), key)
 	}
@@ -80,6 +80,7 @@ func samples() (all []pages.Page) {
 		{In: devpages.AccessToken, Name: "<b>"}}}
 	all = append(all, devpages.Start{}, devpages.Front{}, devpages.Front{Issuer: "http://127.0.0.1:1",
 		Users: []devpages.User{{ID: "u_1", Username: "<b>", Password: "secret"}, {Username: "bob"}, {ID: "u_2"}},
+		Codes: []devpages.ShownCode{{At: time.Unix(0, 0), Text: "http://127.0.0.1:1/scan/<b>"}},
 		Clients: []devpages.Client{{ID: "dev-demo"},
 			{ID: "x", Name: "<b>", Disabled: true, Grants: []string{"a", "b"}}},
 		Requests: []devpages.Request{{At: time.Unix(0, 0), Path: "/<b>", Status: 404, Error: "not_found"}}})
@@ -92,6 +93,16 @@ func samples() (all []pages.Page) {
 		devpages.SignInRefused, devpages.CodeRefused, devpages.InvalidToken, devpages.Unavailable, devpages.NotSignedIn,
 		devpages.ForeignForm, devpages.NoSuchPage} {
 		all = append(all, devpages.Problem{Kind: kind, Code: "<b>", Description: "<b>"})
+	}
+	for _, numbers := range [][]int{nil, {42}, {42, 17, 88}} {
+		all = append(all, devpages.ScanQuestion{Action: "/demo/mini-program?user=<b>", User: "<b>", Client: "<b>",
+			Host: "<b>", Address: "<b>", Device: "<b>", Numbers: numbers, Near: len(numbers) == 1})
+	}
+	for _, kind := range []devpages.ScanResultKind{devpages.ScanApproved, devpages.ScanDenied, devpages.ScanReported,
+		devpages.ScanExpired, devpages.ScanTaken, devpages.ScanDecided, devpages.ScanNotScanned,
+		devpages.ScanWrongNumber, devpages.ScanFromPicture, devpages.ScanTooMany, devpages.ScanRefused,
+		devpages.ScanUnreachable, devpages.ScanWithoutCode} {
+		all = append(all, devpages.ScanResult{Kind: kind, User: "<b>", Code: "<b>", Description: "<b>"})
 	}
 	return all
 }

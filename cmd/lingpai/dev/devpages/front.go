@@ -7,10 +7,17 @@ type Front struct {
 	Locales   Locales
 	Issuer    string
 	Database  string
-	Simulator string // its URL
+	Simulator string      // its URL
+	Codes     []ShownCode // the newest first
 	Users     []User
 	Clients   []Client
 	Requests  []Request // the newest first
+}
+
+// ShownCode is a code that a page shows to be scanned with a phone.
+type ShownCode struct {
+	At   time.Time // when the page got it
+	Text string    // what a phone reads, which is a URL
 }
 
 // User is a user who can sign in.
