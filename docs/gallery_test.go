@@ -21,7 +21,7 @@ const maxPicture, maxPictures = 40 << 10, 3 << 19
 // TestGalleryShowsEveryPage compares the names of the pictures with the pages: every sample is shown, in the language
 // of the gallery, and every picture is of a page that there is. Package test/browser takes the pictures.
 func TestGalleryShowsEveryPage(t *testing.T) {
-	known := []string{"dev-front", "demo-called"}
+	known := []string{"dev-front", "demo-called", "dev-scan"}
 	for _, sample := range pagestest.Samples("", "") {
 		known = append(known, sample.Name)
 	}
@@ -38,7 +38,7 @@ func TestGalleryShowsEveryPage(t *testing.T) {
 			}
 			shown = append(shown, page+"-"+look+ending)
 		}
-		require.ElementsMatch(t, known[2:], onPhone, "%s must show each page, once", gallery)
+		require.ElementsMatch(t, known[3:], onPhone, "%s must show each page, once", gallery)
 	}
 	require.ElementsMatch(t, shown, pictures(t), "go test ./test/browser -run TestPages -update takes those that are "+
 		"missing; remove those that no gallery shows")

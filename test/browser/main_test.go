@@ -30,6 +30,7 @@ func TestPages(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, browser context.Context){
 		"Accessible": testAccessible, "Keyboard": testKeyboard, "WithoutJavaScript": testWithoutJavaScript,
 		"LeadingOut": testLeadingOut, "Development": testDevelopment, "Phone": testPhone,
+		"SimulatedPhone": testSimulatedPhone,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
