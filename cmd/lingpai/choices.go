@@ -80,6 +80,7 @@ func eventKinds() []string {
 		identity.EventExported, identity.EventDeletionRequested,
 		identity.EventDeletionCancelled, identity.EventUserDeleted, identity.EventUserMerged,
 		identity.EventMergeUndone, identity.EventPhoneBudget, identity.EventUsersImported,
+		identity.EventScanApproved, identity.EventScanDenied, identity.EventScanMismatch, identity.EventScanReported,
 		identity.EventKeyRotated, identity.EventKeyRevoked, identity.EventKeyImported, identity.EventKeysRewrapped,
 	}
 }
