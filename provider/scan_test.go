@@ -111,10 +111,13 @@ func TestACodeIsForItsRequest(t *testing.T) {
 	s, ada := w.screen(), w.phone("ada")
 	confirm := s.approved(w, ada, "shop")
 	handle := handleOf(t, confirm)
-	other := s.show("partner")
-	swapped := strings.Replace(other.at, handleOf(t, other), handle, 1)
-	require.Contains(t, s.do(http.MethodPost, swapped, url.Values{}, nil).body, "二维码已过期")
-	require.NotContains(t, s.get(swapped).body, `id="scan-continue"`)
+	const elsewhere = "https://elsewhere.example.com/callback"
+	w.update("shop", func(c *identity.Client) { c.RedirectURIs = append(c.RedirectURIs, elsewhere) })
+	for _, other := range []page{s.show("partner"), s.show("spa"), s.show("shop", "redirect_uri", elsewhere)} {
+		swapped := strings.Replace(other.at, handleOf(t, other), handle, 1)
+		require.Contains(t, s.do(http.MethodPost, swapped, url.Values{}, nil).body, "二维码已过期", other.at)
+		require.NotContains(t, s.get(swapped).body, `id="scan-continue"`)
+	}
 	s.code(s.goOn(s.again(confirm)), "shop")
 }
 
