@@ -1,7 +1,11 @@
 package authorize
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -24,6 +28,7 @@ const TripLasts = 15 * time.Minute
 const (
 	tripPurpose = "trip to WeChat"
 	maxTrips    = 4    // of a browser, which may have several tabs; the oldest goes
+	stateSize   = 16   // bytes of a trip in a frame
 	maxTripsLen = 3800 // characters of them all, so that they fit into one cookie
 )
 
@@ -51,27 +56,34 @@ func (w *Wechat) sealTrip(trip Trip, browser Browser) (string, error) {
 	return seal(w.config.Service.keys.Current(), tripPurpose, browser.own, plain)
 }
 
-// again returns the state of a trip in a frame, and the other trips. It is that of an unused trip which is the same but
-// for its state and time, so that a page takes the room of one trip only, however often it is shown.
-func (w *Wechat) again(trips Trips, browser Browser, trip Trip) (string, Trips) {
-	found, n := w.find(trips, browser, func(other Trip) bool {
-		other.State, other.Began = trip.State, trip.Began
-		return other == trip
-	})
-	if n < 0 {
-		return trip.State, trips
+// again begins a trip in a frame, and returns it with the other trips. Its state depends on nothing but the page, the
+// browser's own secret and the time: browsers may load a frame twice at once, and then the answer that comes last has
+// the trip of both. So a page takes the room of one trip only, however often it is shown. A state that was used does not
+// come again.
+func (w *Wechat) again(trips Trips, browser Browser, trip Trip) (Trip, Trips) {
+	for turn := 0; ; turn++ {
+		mac := hmac.New(sha256.New, browser.own)
+		fmt.Fprintf(mac, "%s %d %d %s %s", tripPurpose, w.config.Now().UnixNano()/int64(TripLasts), turn, trip.App,
+			trip.Query)
+		trip.State = hex.EncodeToString(mac.Sum(nil)[:stateSize])
+		found, n := w.find(trips, browser, trip.State)
+		switch {
+		case n < 0:
+			return trip, trips
+		case !found.Used:
+			return trip, slices.Delete(slices.Clone(trips), n, n+1)
+		}
 	}
-	return found.State, slices.Delete(slices.Clone(trips), n, n+1)
 }
 
-// find returns the first trip that is wanted, and its place, or -1. Neither another browser's trip counts, nor one that
-// began long ago.
-func (w *Wechat) find(trips Trips, browser Browser, wanted func(Trip) bool) (Trip, int) {
+// find returns the trip with a state, and its place, or -1. Neither another browser's trip counts, nor one that began
+// long ago.
+func (w *Wechat) find(trips Trips, browser Browser, state string) (Trip, int) {
 	var found Trip
 	n := slices.IndexFunc(trips, func(text string) bool {
 		found = Trip{}
 		plain, err := unseal(w.config.Service.keys.Current(), tripPurpose, browser.own, text)
-		return err == nil && json.Unmarshal(plain, &found) == nil && wanted(found) &&
+		return err == nil && json.Unmarshal(plain, &found) == nil && found.State == state &&
 			w.config.Now().Sub(time.UnixMilli(found.Began)) < TripLasts
 	})
 	return found, n

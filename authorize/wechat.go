@@ -77,7 +77,7 @@ type Departure struct {
 func (w *Wechat) Leave(browser Browser, trips Trips, d Departure) (string, Trips, error) {
 	trip := Trip{Query: d.Query, App: d.App.ID, Profile: d.Profile, InFrame: d.InFrame, State: rand.Text()}
 	if d.InFrame {
-		trip.State, trips = w.again(trips, browser, trip)
+		trip, trips = w.again(trips, browser, trip)
 	}
 	trip.Began = w.config.Now().UnixMilli()
 	sealed, err := w.sealTrip(trip, browser)
@@ -99,7 +99,7 @@ var ErrNewAtAccount = errors.New("the user is new at this official account")
 
 // Return returns the trip of a browser that comes back with a state, and its trips in which it is used, or ErrNoTrip.
 func (w *Wechat) Return(browser Browser, trips Trips, state string) (Trip, Trips, error) {
-	trip, n := w.find(trips, browser, func(trip Trip) bool { return trip.State == state })
+	trip, n := w.find(trips, browser, state)
 	if n < 0 {
 		return Trip{}, trips, ErrNoTrip
 	}
