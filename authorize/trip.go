@@ -58,8 +58,8 @@ func (w *Wechat) sealTrip(trip Trip, browser Browser) (string, error) {
 
 // again begins a trip in a frame, and returns it with the other trips. Its state depends on nothing but the page, the
 // browser's own secret and the time: browsers may load a frame twice at once, and then the answer that comes last has
-// the trip of both. So a page takes the room of one trip only, however often it is shown. A state that was used does not
-// come again.
+// the trip of both. So a page takes the room of one trip only, however often it is shown. A state that was used does
+// not come again.
 func (w *Wechat) again(trips Trips, browser Browser, trip Trip) (Trip, Trips) {
 	for turn := 0; ; turn++ {
 		mac := hmac.New(sha256.New, browser.own)

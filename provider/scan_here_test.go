@@ -159,3 +159,16 @@ func TestBadRequestsOfAScreen(t *testing.T) {
 	require.Contains(t, early.body, "二维码已过期", "it was not approved")
 	require.Contains(t, s.again(p).body, `class="qr"`)
 }
+
+// TestScansWriteNothing to the database before somebody decides.
+func TestScansWriteNothing(t *testing.T) {
+	w := newScans(t)
+	s, ada := w.screen(), w.phone("ada")
+	writes := w.writes()
+	before := writes()
+	p := s.show("shop")
+	require.Equal(t, http.StatusOK, ada.look(handleOf(t, p)).status)
+	s.wait(p)
+	s.again(p)
+	require.Equal(t, before, writes())
+}

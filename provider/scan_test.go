@@ -437,16 +437,3 @@ func TestScansAreOffered(t *testing.T) {
 	require.Equal(t, http.StatusOK, v.open("/sign-in/scan/wait?screen="+strings.Repeat("A", 32)).status)
 	require.Equal(t, http.StatusBadRequest, v.open("/scan?scan="+strings.Repeat("A", 32)).status)
 }
-
-// TestScansWriteNothing to the database before somebody decides.
-func TestScansWriteNothing(t *testing.T) {
-	w := newScans(t)
-	s, ada := w.screen(), w.phone("ada")
-	writes := w.writes()
-	before := writes()
-	p := s.show("shop")
-	require.Equal(t, http.StatusOK, ada.look(handleOf(t, p)).status)
-	s.wait(p)
-	s.again(p)
-	require.Equal(t, before, writes())
-}
