@@ -78,13 +78,43 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	return []byte(value), nil
 }
 
-// GetAll implements identity.Volatile.
+// GetAll implements identity.Volatile. On a Cluster, the keys may be on several nodes, so each has a command of its
+// own; otherwise they have one together, which takes a fraction of the time.
 func (s *Store) GetAll(ctx context.Context, keys ...string) ([][]byte, error) {
-	commands := make([]*redis.Cmd, len(keys))
-	for n, key := range keys {
+	for _, key := range keys {
 		if err := identity.CheckVolatileKey(ctx, key); err != nil {
 			return nil, err
 		}
+	}
+	if len(keys) == 0 {
+		return nil, ctx.Err()
+	}
+	if _, clustered := s.client.(*redis.ClusterClient); clustered {
+		return s.getEach(ctx, keys)
+	}
+	words := []any{"MGET"}
+	for _, key := range keys {
+		words = append(words, s.valueName(key))
+	}
+	found, err := s.send(ctx, words...).Slice()
+	if err != nil {
+		return nil, loggable(ctx, err)
+	}
+	if len(found) != len(keys) {
+		return nil, errors.New("redis returned another number of values")
+	}
+	values := make([][]byte, len(keys))
+	for n, value := range found {
+		if text, ok := value.(string); ok {
+			values[n] = []byte(text)
+		}
+	}
+	return values, nil
+}
+
+func (s *Store) getEach(ctx context.Context, keys []string) ([][]byte, error) {
+	commands := make([]*redis.Cmd, len(keys))
+	for n, key := range keys {
 		commands[n] = redis.NewCmd(ctx, "GET", s.valueName(key))
 	}
 	s.sendAll(ctx, commands)
