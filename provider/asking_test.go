@@ -82,7 +82,12 @@ func (w browser) ask(method, path string, body io.Reader, header http.Header) an
 
 func (w browser) send(request *http.Request) answer {
 	w.t.Helper()
-	response, err := quiet.Do(request)
+	client := *quiet
+	if request.ContentLength > 16<<10 { // net/http reads the rest of a body only if the client keeps the connection
+		client.Transport = &http.Transport{}
+		defer client.CloseIdleConnections()
+	}
+	response, err := client.Do(request)
 	require.NoError(w.t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
