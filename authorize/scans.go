@@ -50,8 +50,7 @@ func NewScans(c ScansConfig) *Scans { return &Scans{c, approval.NewScans(c.Volat
 
 // Offers reports whether a request may be answered after a scan.
 func (s *Scans) Offers(r Request) bool {
-	return s.config.Enabled && r.UserCode == "" && r.Handle == "" &&
-		r.accepts(s.config.Service.classes[identity.MethodScan])
+	return s.config.Enabled && !r.Elsewhere() && r.accepts(s.config.Service.classes[identity.MethodScan])
 }
 
 // Errors of scans. The member "scan" of the answer is for programs.
@@ -230,15 +229,23 @@ func (s *Scans) active(ctx context.Context, by approval.Approver) (bool, error) 
 	return session.Active(now), err
 }
 
-// Redeem signs the user in who has approved it. Each approval can be used once. It returns the browser with a new
-// secret, and what the browser has done for the request.
+// Redeem signs the user in who has approved it, on a screen that describes itself as a device. Each approval can be
+// used once. It returns the browser with a new secret, and what the browser has done for the request. Besides ErrNoScan it
+// returns the errors of [signin.Service.Admit].
 func (s *Scans) Redeem(ctx context.Context, r Request, browser Browser, seen, handle, device string) (Browser, string,
 	error) {
-	_, by, err := s.confirmed(ctx, r, browser, handle)
+	user, by, err := s.confirmed(ctx, r, browser, handle)
 	if err != nil {
 		return browser, seen, err
 	}
+	signIn := s.config.Service.signIn
+	if err := signIn.Admit(ctx, signin.Request{Client: r.Client, Device: device}, user); err != nil {
+		return browser, seen, err
+	}
 	first, err := s.scans.Redeem(ctx, handle)
+	if err != nil || !first {
+		signIn.GiveBack(ctx, user.ID, r.Client.ID)
+	}
 	switch {
 	case err != nil:
 		return browser, seen, oauth.StoreFailed(err)

@@ -4,12 +4,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 )
 
 // approval opens the page on a phone's browser for a code, where a user signs in first.
@@ -99,7 +101,7 @@ func TestAScreenThatWasSignedInByAScanApprovesNone(t *testing.T) {
 	t.Parallel()
 	w := newScans(t)
 	first, second := w.screen(), w.screen()
-	first.code(first.goOn(first.approved(w, w.phone("ada"), "shop")), "shop")
+	first.code(first.goOn(first.approved(w.phone("ada"), "shop")), "shop")
 	p := second.show("shop")
 	ask := first.follow(first.open("/scan/" + handleOf(t, p)))
 	refused := first.submit(ask, "decision", "allow "+numberOn(t, p))
@@ -150,7 +152,7 @@ func TestBadRequestsOfAScreen(t *testing.T) {
 		onPage("sign-in/scan", w.request("nobody")):                       http.StatusUnauthorized,
 		onPage("sign-in/scan", w.request("shop")) + "&screen_round=99999": http.StatusSeeOther,
 	} {
-		require.Equal(t, status, s.get(target).status, target)
+		require.Equal(t, status, s.open(target).status, target)
 	}
 	foreign := s.do(http.MethodPost, p.at, url.Values{}, http.Header{"Sec-Fetch-Site": {"cross-site"},
 		"Origin": {"https://attacker.example"}})
@@ -158,6 +160,32 @@ func TestBadRequestsOfAScreen(t *testing.T) {
 	early := s.do(http.MethodPost, p.at, url.Values{}, nil)
 	require.Contains(t, early.body, "二维码已过期", "it was not approved")
 	require.Contains(t, s.again(p).body, `class="qr"`)
+}
+
+// TestSignInsByScansAreCounted as all others of a user at a client. A form that is posted twice counts once.
+func TestSignInsByScansAreCounted(t *testing.T) {
+	t.Parallel()
+	w := newScans(t, limited(limits.SignIns, 2))
+	ada := w.phone("ada")
+	first, second, third, other := w.screen(), w.screen(), w.screen(), w.screen()
+	confirm := first.approved(ada, "shop")
+	var both, posts sync.WaitGroup
+	both.Add(2)
+	w.volatile.before = func(method string) { // neither is counted before the other has come as far
+		if method == "AllowAll" {
+			both.Done()
+			both.Wait()
+		}
+	}
+	for range 2 {
+		posts.Go(func() { first.submit(confirm) })
+	}
+	posts.Wait()
+	w.volatile.before = nil
+	second.code(second.goOn(second.approved(ada, "shop")), "shop")
+	refused := third.submit(third.approved(ada, "shop"))
+	require.Equal(t, http.StatusTooManyRequests, refused.status)
+	other.code(other.goOn(other.approved(ada, "spa")), "spa")
 }
 
 // TestScansWriteNothing to the database before somebody decides.

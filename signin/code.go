@@ -92,10 +92,8 @@ func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Cod
 	return login, uses, nil
 }
 
-// Person returns the user that an exchange identified, who is created on the first sign-in. It returns
-//   - oauth.InvalidGrant if the user is disabled or will be deleted,
-//   - oauth.TooManyRequests if the user signs in too often,
-//   - oauth.TemporarilyUnavailable if the store fails.
+// Person returns the user that an exchange identified, who is created on the first sign-in. It returns the errors of
+// [Service.Admit].
 func (s *Service) Person(ctx context.Context, r Request, exchange Exchange) (Person, error) {
 	var counted sync.WaitGroup // beside the rest, which waits for the store once more
 	counted.Go(func() { s.codeSucceeded(ctx, r, exchange.uses) })
@@ -107,13 +105,7 @@ func (s *Service) Person(ctx context.Context, r Request, exchange Exchange) (Per
 	if err != nil {
 		return Person{}, oauth.StoreFailed(err)
 	}
-	if user.Disabled() {
-		return Person{}, oauth.NewError(oauth.InvalidGrant, "This user is disabled.")
-	}
-	if err := s.checkDeletion(ctx, r, user); err != nil {
-		return Person{}, err
-	}
-	if err := s.countSignIn(ctx, r, user); err != nil {
+	if err := s.Admit(ctx, r, user); err != nil {
 		return Person{}, err
 	}
 	s.keepSessionKey(ctx, r.Client, app.ID, login, exchange.At)
@@ -122,6 +114,22 @@ func (s *Service) Person(ctx context.Context, r Request, exchange Exchange) (Per
 		authTime = user.CreatedAt
 	}
 	return Person{User: user, Account: account, App: app, Login: login, AuthTime: authTime}, nil
+}
+
+// Admit checks that a user who has been identified may sign in, and counts it. It returns
+//   - oauth.InvalidGrant if the user is disabled or will be deleted,
+//   - oauth.TooManyRequests if the user signs in too often,
+//   - oauth.TemporarilyUnavailable if the store fails.
+//
+// If the sign-in then fails by the server's fault, the caller gives it back with [Service.GiveBack].
+func (s *Service) Admit(ctx context.Context, r Request, user identity.User) error {
+	if user.Disabled() {
+		return oauth.NewError(oauth.InvalidGrant, "This user is disabled.")
+	}
+	if err := s.checkDeletion(ctx, r, user); err != nil {
+		return err
+	}
+	return s.countSignIn(ctx, r, user)
 }
 
 // keepSessionKey stores a sign-in's session key if a client of the app may use it: a key that is not needed is not
