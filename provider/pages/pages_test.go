@@ -293,3 +293,30 @@ func TestQRCodes(t *testing.T) {
 	_, err = pages.NewQR(strings.Repeat("x", 5000))
 	require.Error(t, err)
 }
+
+// TestWaysStandOnce, whatever a page to sign in offers: beside the frame, above the password, below it, or alone. One
+// button is the main one.
+func TestWaysStandOnce(t *testing.T) {
+	t.Parallel()
+	p := newPages(t, newTheme(t))
+	for n := range 8 {
+		page := pages.SignIn{WaysFirst: n&1 > 0, NoPassword: n&2 > 0, Ways: []pages.Way{
+			{Name: pages.ScanWay, URL: "/sign-in/scan?a"}, {Name: pages.WechatWay, URL: "/sign-in/wechat?a"}}}
+		if n&4 > 0 {
+			page.Frame = pages.Frame{URL: "/sign-in/wechat?b", Origin: "https://open.weixin.qq.com"}
+		}
+		page.WaysFirst = page.WaysFirst || page.NoPassword
+		document, ids, primary := parsed(t, render(p, "en", page)), map[string]int{}, 0
+		for _, node := range elements(document, "") {
+			ids[attribute(node, "id")]++
+			if strings.HasSuffix(attribute(node, "class"), "primary") {
+				primary++
+			}
+		}
+		require.Equal(t, 1, primary, "%+v", page)
+		require.Equal(t, 1, ids["way-scan"], "%+v", page)
+		require.Equal(t, 1, ids["way-wechat"], "%+v", page)
+		require.Equal(t, n>>2, ids["way-frame"], "%+v", page)
+		require.Equal(t, 1-n>>1&1, ids["password"], "%+v", page)
+	}
+}
