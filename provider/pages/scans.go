@@ -46,7 +46,7 @@ type ScanConfirm struct {
 }
 
 // ApproveScan asks a user on the phone whether a screen may sign in. The field "decision" is "allow", "deny" or
-// "report"; "number" is the number that was chosen.
+// "report"; after "allow" follow a space and the number that was chosen, if there were several.
 type ApproveScan struct {
 	Form         Form
 	Client       string
