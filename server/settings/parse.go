@@ -202,14 +202,6 @@ func parseLogLevel(c *Settings, value string) error {
 	return c.LogLevel.UnmarshalText([]byte(value))
 }
 
-func parseLogFormat(c *Settings, value string) error {
-	if value != "json" && value != "text" {
-		return errors.New("neither json nor text")
-	}
-	c.LogFormat = value
-	return nil
-}
-
 func parseLimits(c *Settings, value string) error {
 	for text := range entries(value) {
 		name, written, _ := strings.Cut(text, "=")
@@ -247,14 +239,6 @@ func parseWechatApps(c *Settings, value string) error {
 	return nil
 }
 
-func parseScanNumber(c *Settings, value string) error {
-	if !slices.Contains([]string{"choose", "show", "off"}, value) {
-		return errors.New("neither choose nor show nor off")
-	}
-	c.ScanNumber = value
-	return nil
-}
-
 func parseScanApp(c *Settings, value string) error {
 	if value != "" && !wechat.ValidAppID(value) {
 		return errors.New("not an AppID of WeChat")
@@ -273,14 +257,6 @@ func parseScanPage(c *Settings, value string) error {
 
 // pagePath matches the path of a page in a mini-program.
 var pagePath = pattern.Lazy(`^[0-9A-Za-z_-]+(/[0-9A-Za-z_-]+)*$`)
-
-func parseScanVersion(c *Settings, value string) error {
-	if !slices.Contains([]string{"release", "trial", "develop"}, value) {
-		return errors.New("neither release nor trial nor develop")
-	}
-	c.ScanVersion = value
-	return nil
-}
 
 // maxContextClass is the maximum length of an acr.
 const maxContextClass = 255
@@ -307,6 +283,18 @@ func parseContextClasses(c *Settings, value string) error {
 	return nil
 }
 
+// oneOf accepts some values only.
+func oneOf(field func(*Settings) *string, values ...string) func(*Settings, string) error {
+	return func(c *Settings, value string) error {
+		if !slices.Contains(values, value) {
+			return errors.New("not one of " + strings.Join(values, ", "))
+		}
+		*field(c) = value
+		return nil
+	}
+}
+
+// boolean accepts what strconv.ParseBool does.
 func boolean(field func(*Settings) *bool) func(*Settings, string) error {
 	return func(c *Settings, value string) error {
 		parsed, err := strconv.ParseBool(value)

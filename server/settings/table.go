@@ -144,13 +144,14 @@ func sessionSettings() []setting {
 				"signed in", parse: boolean(func(c *Settings) *bool { return &c.Scan })},
 		{key: "browser.scan_number", fallback: "choose",
 			usage: "the number on such a page: choose (among three on the phone), show (on the phone as well) or off",
-			parse: parseScanNumber},
+			parse: oneOf(func(c *Settings) *string { return &c.ScanNumber }, "choose", "show", "off")},
 		{key: "browser.scan_app", usage: "AppID of a mini-program that such a code opens, as a mini-program code of " +
 			"WeChat; empty: the code is an address of this server, which may open one as well", parse: parseScanApp},
 		{key: "browser.scan_page", usage: "page of that mini-program, such as pages/scan/scan; empty: the first one",
 			parse: parseScanPage},
 		{key: "browser.scan_env_version", fallback: "release",
-			usage: "version of that mini-program: release, trial or develop", parse: parseScanVersion},
+			usage: "version of that mini-program: release, trial or develop",
+			parse: oneOf(func(c *Settings) *string { return &c.ScanVersion }, "release", "trial", "develop")},
 		{key: "browser.scan_check_path", fallback: "true",
 			usage: "whether WeChat makes codes only for a page in the published version",
 			parse: func(c *Settings, value string) error {
@@ -180,6 +181,7 @@ func observationSettings() []setting {
 		{key: "metrics.addr", usage: "host:port where GET /metrics serves Prometheus metrics, such as " +
 			"127.0.0.1:9090; empty: no metrics", parse: parseMetricsAddr},
 		{key: "log.level", fallback: "info", usage: "debug, info, warn or error", parse: parseLogLevel},
-		{key: "log.format", fallback: "json", usage: "json or text", parse: parseLogFormat},
+		{key: "log.format", fallback: "json", usage: "json or text",
+			parse: oneOf(func(c *Settings) *string { return &c.LogFormat }, "json", "text")},
 	}
 }
