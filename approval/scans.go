@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// ScanLifetime is how long a code can be scanned, and how long who has scanned it may take to decide.
+	// ScanLifetime is how long a code can be scanned, who has scanned it may take to decide, and an approval be used.
 	ScanLifetime = 2 * time.Minute
-	// scanKept is how long a code is kept: it may be scanned at its end, decided at the end of that, and then be used.
-	scanKept = 2*ScanLifetime + time.Minute
+	// scanKept is how long a code is kept: each of these may happen at the end of its time.
+	scanKept = 3 * ScanLifetime
 	// handleSize is the size of a handle in bytes. In base64url it has 32 characters, as many as the scene of a
 	// mini-program code may have.
 	handleSize = 24

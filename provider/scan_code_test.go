@@ -27,7 +27,7 @@ func (s screen) picture(p page) page {
 	s.t.Helper()
 	found := pictureURL.FindStringSubmatch(p.body)
 	require.NotNil(s.t, found, p.body)
-	return s.get(html.UnescapeString(found[1]))
+	return s.open(html.UnescapeString(found[1]))
 }
 
 // TestMiniProgramCodesOnPages: WeChat's picture stands for the handle, and belongs to the browser that shows it.
@@ -69,5 +69,5 @@ func TestPagesWithoutMiniProgramCodes(t *testing.T) {
 	}
 	w := newScans(t)
 	require.NotContains(t, w.screen().show("shop").body, "<img")
-	require.Equal(t, http.StatusNotFound, w.screen().get("/sign-in/scan/code?screen=x").status)
+	require.Equal(t, http.StatusNotFound, w.screen().open("/sign-in/scan/code?screen=x").status)
 }

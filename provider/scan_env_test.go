@@ -4,7 +4,6 @@ import (
 	"html"
 	"net/http"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -57,27 +56,14 @@ func toApprove(c *identity.Client) {
 // screen is a desktop browser.
 type screen struct{ visitor }
 
-func (w scans) screen() screen { return screen{w.visitor()} }
-
-func (s screen) get(target string) page {
-	s.t.Helper()
-	return s.do(http.MethodGet, target, nil, http.Header{"User-Agent": {onDesktop}, "X-Forwarded-For": {atHome}})
+func (w scans) screen() screen {
+	v := w.visitor()
+	v.sends = http.Header{"User-Agent": {onDesktop}, "X-Forwarded-For": {atHome}}
+	return screen{v}
 }
 
-// at follows redirects.
-func (s screen) at(target string) page {
-	s.t.Helper()
-	p := s.get(target)
-	for range 10 {
-		next := p.next()
-		if next == "" || !strings.HasPrefix(next, "/") {
-			return p
-		}
-		p = s.get(next)
-	}
-	s.t.Fatal("a loop at " + p.at)
-	return p
-}
+// at opens a path and follows redirects.
+func (s screen) at(target string) page { return s.follow(s.open(target)) }
 
 var (
 	scanLink   = regexp.MustCompile(`<a id="way-scan"[^>]* href="([^"]*)"`)
@@ -119,14 +105,11 @@ func (s screen) wait(p page) page {
 	s.t.Helper()
 	found := waitURL.FindStringSubmatch(p.body)
 	require.NotNil(s.t, found, p.body)
-	return s.get(html.UnescapeString(found[1]))
+	return s.open(html.UnescapeString(found[1]))
 }
 
 // again loads a page again.
-func (s screen) again(p page) page {
-	s.t.Helper()
-	return s.at(p.at)
-}
+func (s screen) again(p page) page { return s.at(p.at) }
 
 // phone is a mini-program with a user who is signed in.
 type phone struct {
@@ -176,7 +159,7 @@ func requireScanError(t testing.TB, a answer, reason string) {
 }
 
 // approved shows a code for a request and has a phone approve it. It returns the page that then asks on the screen.
-func (s screen) approved(w scans, by phone, client string, pairs ...string) page {
+func (s screen) approved(by phone, client string, pairs ...string) page {
 	s.t.Helper()
 	p := s.show(client, pairs...)
 	handle := handleOf(s.t, p)
@@ -189,11 +172,7 @@ func (s screen) approved(w scans, by phone, client string, pairs ...string) page
 func (s screen) goOn(p page) page {
 	s.t.Helper()
 	require.Contains(s.t, p.body, `id="scan-continue"`, p.body)
-	done := s.submit(p)
-	for next := done.next(); strings.HasPrefix(next, "/"); next = done.next() {
-		done = s.get(next)
-	}
-	return done
+	return s.follow(s.submit(p))
 }
 
 // advance moves the clock of the server.

@@ -98,7 +98,7 @@ func TestAnotherBrowserCannotUseACode(t *testing.T) {
 	shown := thief.again(p)
 	require.Contains(t, shown.body, `class="qr"`, "it gets a code of its own")
 	require.NotEqual(t, handle, handleOf(t, shown))
-	stolen := thief.do(http.MethodPost, p.at, url.Values{}, http.Header{"User-Agent": {onDesktop}})
+	stolen := thief.do(http.MethodPost, p.at, url.Values{}, nil)
 	require.Contains(t, stolen.body, "二维码已过期")
 	require.NotContains(t, stolen.body, "location")
 	s.code(s.goOn(s.again(p)), "shop")
@@ -109,14 +109,14 @@ func TestACodeIsForItsRequest(t *testing.T) {
 	t.Parallel()
 	w := newScans(t)
 	s, ada := w.screen(), w.phone("ada")
-	confirm := s.approved(w, ada, "shop")
+	confirm := s.approved(ada, "shop")
 	handle := handleOf(t, confirm)
 	const elsewhere = "https://elsewhere.example.com/callback"
 	w.update("shop", func(c *identity.Client) { c.RedirectURIs = append(c.RedirectURIs, elsewhere) })
 	for _, other := range []page{s.show("partner"), s.show("spa"), s.show("shop", "redirect_uri", elsewhere)} {
 		swapped := strings.Replace(other.at, handleOf(t, other), handle, 1)
 		require.Contains(t, s.do(http.MethodPost, swapped, url.Values{}, nil).body, "二维码已过期", other.at)
-		require.NotContains(t, s.get(swapped).body, `id="scan-continue"`)
+		require.NotContains(t, s.open(swapped).body, `id="scan-continue"`)
 	}
 	s.code(s.goOn(s.again(confirm)), "shop")
 }
@@ -126,7 +126,7 @@ func TestAnApprovalIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	w := newScans(t)
 	s, ada := w.screen(), w.phone("ada")
-	confirm := s.approved(w, ada, "shop")
+	confirm := s.approved(ada, "shop")
 	s.code(s.goOn(confirm), "shop")
 	s.code(s.again(confirm), "shop") // still signed in
 	s.submit(s.at("/sign-out"))
@@ -282,7 +282,7 @@ func TestTokensThatMayNotApprove(t *testing.T) {
 
 	w.update("spa", toApprove)
 	other := w.screen()
-	confirm := other.approved(w, w.phone("bea"), "spa", "scope", "openid "+oauth.ScopeSignInApprove)
+	confirm := other.approved(w.phone("bea"), "spa", "scope", "openid "+oauth.ScopeSignInApprove)
 	scanned := w.redeem("spa", other.code(other.goOn(confirm), "spa"))
 	try(scanned.text("access_token"), http.StatusForbidden, "insufficient_scope")
 
@@ -314,7 +314,7 @@ func TestAnApprovalLivesNoLongerThanItsSession(t *testing.T) {
 			t.Parallel()
 			w := newScans(t)
 			s, ada := w.screen(), w.phone("ada")
-			confirm := s.approved(w, ada, "shop")
+			confirm := s.approved(ada, "shop")
 			require.NoError(t, end(w, ada.user))
 			require.Contains(t, s.submit(confirm).body, "二维码已过期")
 			require.Empty(t, w.browsersOfID(ada.user))
@@ -407,7 +407,7 @@ func TestScansWithoutAStore(t *testing.T) {
 	w.volatile.broken.Store(true)
 	require.Equal(t, http.StatusServiceUnavailable, s.again(p).status)
 	require.Equal(t, http.StatusServiceUnavailable, s.wait(p).status)
-	require.Equal(t, http.StatusServiceUnavailable, s.get(strings.Split(p.at, "&screen=")[0]).status)
+	require.Equal(t, http.StatusServiceUnavailable, s.open(strings.Split(p.at, "&screen=")[0]).status)
 	requireError(t, ada.look(handle), http.StatusServiceUnavailable, "temporarily_unavailable")
 	requireError(t, ada.approve(handle), http.StatusServiceUnavailable, "temporarily_unavailable")
 	w.volatile.broken.Store(false)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -78,13 +79,14 @@ func (w *web) update(id string, change func(*identity.Client)) {
 type visitor struct {
 	*web
 	client *http.Client
+	sends  http.Header // with every request
 }
 
 func (w *web) visitor() visitor {
 	jar, err := cookiejar.New(nil)
 	require.NoError(w.t, err)
 	return visitor{w, &http.Client{Jar: jar, Timeout: 20 * time.Second, Transport: quiet.Transport,
-		CheckRedirect: quiet.CheckRedirect}}
+		CheckRedirect: quiet.CheckRedirect}, nil}
 }
 
 // page is what a visitor is shown.
@@ -111,9 +113,8 @@ func (v visitor) do(method, target string, form url.Values, header http.Header) 
 		request.Header.Set("Origin", origin)
 		request.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, v.sends)
+	maps.Copy(request.Header, header)
 	response, err := v.client.Do(request)
 	require.NoError(v.t, err)
 	defer response.Body.Close()

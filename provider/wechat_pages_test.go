@@ -53,20 +53,16 @@ type guest struct {
 	agent string
 }
 
-func (w *web) guest(agent string) guest { return guest{w.visitor(), agent} }
+func (w *web) guest(agent string) guest {
+	v := w.visitor()
+	v.sends = http.Header{"User-Agent": {agent}}
+	return guest{v, agent}
+}
 
 // visit requests a URL of this server or of WeChat, and follows redirects within this server.
 func (g guest) visit(target string) page {
 	g.t.Helper()
-	for range 10 {
-		p := g.do(http.MethodGet, strings.TrimPrefix(target, strings.TrimSuffix(g.issuer, g.settings.path)), nil,
-			http.Header{"User-Agent": {g.agent}})
-		if target = p.next(); target == "" || !strings.HasPrefix(target, "/") {
-			return p
-		}
-	}
-	g.t.Fatal("a loop")
-	return page{}
+	return g.follow(g.open(strings.TrimPrefix(target, strings.TrimSuffix(g.issuer, g.settings.path))))
 }
 
 // atWechat answers a page of WeChat, and returns where the browser goes next.
