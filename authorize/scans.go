@@ -230,8 +230,8 @@ func (s *Scans) active(ctx context.Context, by approval.Approver) (bool, error) 
 }
 
 // Redeem signs the user in who has approved it, on a screen that describes itself as a device. Each approval can be
-// used once. It returns the browser with a new secret, and what the browser has done for the request. Besides ErrNoScan it
-// returns the errors of [signin.Service.Admit].
+// used once. It returns the browser with a new secret, and what the browser has done for the request. Besides ErrNoScan
+// it returns the errors of [signin.Service.Admit].
 func (s *Scans) Redeem(ctx context.Context, r Request, browser Browser, seen, handle, device string) (Browser, string,
 	error) {
 	user, by, err := s.confirmed(ctx, r, browser, handle)
