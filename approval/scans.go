@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -22,8 +23,12 @@ const (
 	handleSize = 24
 )
 
-// ErrScanned means that somebody else has scanned a code before.
-var ErrScanned = errors.New("the code was already scanned")
+var (
+	// ErrScanned means that somebody else has scanned a code before.
+	ErrScanned = errors.New("the code was already scanned")
+	// ErrCrowded means that there is no room for a code, or for one more who waits for it.
+	ErrCrowded = errors.New("too many codes are shown")
+)
 
 // Screen is a browser that shows a code to be scanned, and what for.
 type Screen struct {
@@ -59,11 +64,12 @@ type Scans struct {
 	store identity.Volatile
 	now   func() time.Time
 	watch *watch
+	shown *shown
 }
 
 // NewScans returns the scans in a store.
 func NewScans(store identity.Volatile, now func() time.Time) *Scans {
-	return &Scans{store, now, newWatch(store)}
+	return &Scans{store, now, newWatch(store), newShown(store)}
 }
 
 // storedScreen, storedApprover and storedDecision are the values of a code. Times are Unix times in milliseconds.
@@ -92,16 +98,24 @@ func usedKey(handle string) string         { return identity.VolatileKey("scan u
 func reportKey(address string) string { return identity.VolatileKey("scan reported", address) }
 
 // Open keeps a screen with a secret, and returns the handle that its code contains. It returns ErrTooLarge if the
-// screen is.
-func (s *Scans) Open(ctx context.Context, secret []byte, screen Screen) (string, error) {
+// screen is, and ErrCrowded if there are too many and its network has most of them.
+func (s *Scans) Open(ctx context.Context, secret []byte, network netip.Prefix, screen Screen) (string, error) {
 	random := make([]byte, handleSize)
 	rand.Read(random) // never returns an error (crypto/rand)
-	handle, sum := base64.RawURLEncoding.EncodeToString(random), sha256.Sum256(secret)
-	value := encode(storedScreen{screen, sum[:], s.now().UnixMilli()})
+	handle, sum, now := base64.RawURLEncoding.EncodeToString(random), sha256.Sum256(secret), s.now()
+	value := encode(storedScreen{screen, sum[:], now.UnixMilli()})
 	if len(value) > maxValue {
 		return "", ErrTooLarge
 	}
-	return handle, s.store.Put(ctx, scanKey(handle), value, scanKept)
+	code, ok := s.shown.enter(handle, network, now, now.Add(scanKept))
+	if !ok {
+		return "", ErrCrowded
+	}
+	if err := s.store.Put(ctx, scanKey(handle), value, scanKept); err != nil {
+		s.shown.leave(code)
+		return "", err
+	}
+	return handle, nil
 }
 
 // ValidHandle reports whether a text has the form of a handle.
@@ -235,12 +249,13 @@ func (s *Scans) Redeem(ctx context.Context, handle string) (bool, error) {
 func (s *Scans) StopWaiting() { s.watch.end() }
 
 // Wait waits until a scan has come further than it was, or until the context ends. On this process it learns of that at
-// once, and of what others have written within a second.
-func (s *Scans) Wait(ctx context.Context, handle string, was Scan) {
+// once, and of what others have written within a second. It returns ErrCrowded if too many wait for this scan.
+func (s *Scans) Wait(ctx context.Context, handle string, was Scan) error {
 	switch {
 	case was.ScannedBy == nil:
-		s.watch.wait(ctx, approverKey(handle))
+		return s.watch.wait(ctx, approverKey(handle))
 	case was.Status == Pending:
-		s.watch.wait(ctx, scanDecisionKey(handle))
+		return s.watch.wait(ctx, scanDecisionKey(handle))
 	}
+	return nil
 }

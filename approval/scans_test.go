@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,7 +24,8 @@ var (
 		Numbers: []int{42, 17, 88}}
 	phone = approval.Approver{SessionID: "session-a", UserID: "alice", Epoch: 3,
 		Account: identity.AccountKey{Platform: "wechat", App: "wx1", Subject: "o"}}
-	other = approval.Approver{SessionID: "session-b", UserID: "bob"}
+	other  = approval.Approver{SessionID: "session-b", UserID: "bob"}
+	office = netip.MustParsePrefix("192.0.2.0/24")
 )
 
 // clocked are scans with a clock that tests move.
@@ -42,7 +44,7 @@ func newScans(t *testing.T, store identity.Volatile) *clocked {
 
 func (c *clocked) open() string {
 	c.t.Helper()
-	handle, err := c.Open(c.t.Context(), secret, screen)
+	handle, err := c.Open(c.t.Context(), secret, office, screen)
 	require.NoError(c.t, err)
 	require.True(c.t, approval.ValidHandle(handle))
 	return handle
@@ -209,7 +211,7 @@ func TestReports(t *testing.T) {
 		scans.claim(scanned)
 		elsewhere := screen
 		elsewhere.Address = "198.51.100.7"
-		kept, err := scans.Open(t.Context(), secret, elsewhere)
+		kept, err := scans.Open(t.Context(), secret, office, elsewhere)
 		require.NoError(t, err)
 		require.NoError(t, scans.Report(t.Context(), screen.Address))
 		scans.now = scans.now.Add(time.Second)
@@ -241,11 +243,11 @@ func TestAPendingScanIsSmall(t *testing.T) {
 	scans := newScans(t, store)
 	long := approval.Screen{ClientID: strings.Repeat("c", 64), Host: strings.Repeat("h", 253),
 		Address: "2001:db8:1111:2222:3333:4444:5555:6666", Device: strings.Repeat("d", 128), Numbers: []int{10, 20, 30}}
-	_, err := scans.Open(t.Context(), secret, long)
+	_, err := scans.Open(t.Context(), secret, office, long)
 	require.NoError(t, err)
 	require.LessOrEqual(t, store.bytes, approval.MaxStored)
 	long.Device = strings.Repeat("d", approval.MaxStored)
-	_, err = scans.Open(t.Context(), secret, long)
+	_, err = scans.Open(t.Context(), secret, office, long)
 	require.ErrorIs(t, err, approval.ErrTooLarge)
 }
 
@@ -270,7 +272,7 @@ func TestWaiting(t *testing.T) {
 				} {
 					woken := make(chan time.Time, 2)
 					for range 2 { // the page may be open twice
-						go func() { here.Wait(t.Context(), handle, was); woken <- time.Now() }()
+						go func() { _ = here.Wait(t.Context(), handle, was); woken <- time.Now() }()
 					}
 					time.Sleep(10 * time.Second)
 					synctest.Wait()
@@ -283,7 +285,7 @@ func TestWaiting(t *testing.T) {
 					was, err = here.Find(t.Context(), handle)
 					require.NoError(t, err)
 				}
-				here.Wait(t.Context(), handle, was) // nothing more can come
+				require.NoError(t, here.Wait(t.Context(), handle, was)) // nothing more can come
 			})
 		})
 	}
@@ -300,11 +302,11 @@ func TestWaitingEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
 		defer cancel()
 		began := time.Now()
-		scans.Wait(ctx, handle, was)
+		require.NoError(t, scans.Wait(ctx, handle, was))
 		require.Equal(t, 25*time.Second, time.Since(began))
 		go func() { time.Sleep(time.Minute); scans.StopWaiting(); scans.StopWaiting() }()
-		scans.Wait(t.Context(), handle, was)
-		scans.Wait(t.Context(), handle, was)
+		require.NoError(t, scans.Wait(t.Context(), handle, was))
+		require.NoError(t, scans.Wait(t.Context(), handle, was))
 		require.Equal(t, 85*time.Second, time.Since(began))
 	})
 }
@@ -336,7 +338,7 @@ func TestWaitingOutlastsAnOutage(t *testing.T) {
 		_, err = here.Find(t.Context(), handle)
 		require.ErrorIs(t, err, refused)
 		woken := make(chan struct{})
-		go func() { here.Wait(t.Context(), handle, was); close(woken) }()
+		go func() { _ = here.Wait(t.Context(), handle, was); close(woken) }()
 		there.claim(handle)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()

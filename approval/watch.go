@@ -14,6 +14,8 @@ const (
 	lookInterval = time.Second
 	// lookAt is at how many keys the store looks in one call.
 	lookAt = 500
+	// maxWaiting is how many may wait for a key: the tabs of a browser that show the same page.
+	maxWaiting = 4
 )
 
 // watch waits for keys to be written. It looks at all of them together, so that ten thousand callers who wait cost a
@@ -33,20 +35,29 @@ func newWatch(store identity.Volatile) *watch {
 		end: sync.OnceFunc(func() { close(ended) })}
 }
 
-// wait returns when a key is written, when the context ends, or after end.
-func (w *watch) wait(ctx context.Context, key string) {
+// wait returns when a key is written, when the context ends, or after end. It returns ErrCrowded at once if too many
+// wait for the key.
+func (w *watch) wait(ctx context.Context, key string) error {
 	written := w.enter(key)
+	if written == nil {
+		return ErrCrowded
+	}
 	defer w.leave(key, written)
 	select {
 	case <-written:
 	case <-w.ended:
 	case <-ctx.Done():
 	}
+	return nil
 }
 
+// enter returns nil if too many wait for a key.
 func (w *watch) enter(key string) chan struct{} {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
+	if len(w.waiting[key]) >= maxWaiting {
+		return nil
+	}
 	if len(w.waiting) == 0 {
 		ctx, stop := context.WithCancel(context.Background())
 		w.stop = stop

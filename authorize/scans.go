@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"math/big"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -63,6 +64,9 @@ var (
 	ErrFromPicture = scanError("from_picture", "The code came as a picture, and the screen is elsewhere. Scan the one "+
 		"on the screen with the camera.")
 	ErrNotScanned = scanError("not_scanned", "Scan the code first.")
+
+	errCrowded = oauth.Unavailable("Too many codes are shown in this network. Sign in in another way, or try again "+
+		"shortly.", time.Minute, approval.ErrCrowded)
 )
 
 func scanError(reason, description string) *oauth.Error {
@@ -80,6 +84,8 @@ func scanFailed(err error) error {
 		return ErrTaken
 	case errors.Is(err, approval.ErrDecided):
 		return ErrScanDecided
+	case errors.Is(err, approval.ErrCrowded):
+		return errCrowded
 	}
 	return oauth.StoreFailed(err)
 }
@@ -95,11 +101,9 @@ func (s *Scans) Start(ctx context.Context, r Request, browser Browser, address, 
 	if s.config.Numbers != NumberOff {
 		screen.Numbers = threeNumbers()
 	}
-	handle, err := s.scans.Open(ctx, browser.own, screen)
-	if err != nil {
-		return "", oauth.StoreFailed(err)
-	}
-	return handle, nil
+	network, _ := netip.ParseAddr(address) // an invalid one is a network of its own
+	handle, err := s.scans.Open(ctx, browser.own, limits.NetworkOf(network), screen)
+	return handle, scanFailed(err)
 }
 
 // threeNumbers returns three different numbers of two digits.
@@ -176,9 +180,10 @@ func (s *Scans) Picture(ctx context.Context, handle string, browser Browser) (co
 	return picture.ContentType, picture.Body, err
 }
 
-// Wait returns when a scan has come further than it had, or when the context ends.
-func (s *Scans) Wait(ctx context.Context, handle string, was OnScreen) {
-	s.scans.Wait(ctx, handle, was.scan)
+// Wait returns when a scan has come further than it had, or when the context ends. It returns an error at once if too
+// many tabs wait.
+func (s *Scans) Wait(ctx context.Context, handle string, was OnScreen) error {
+	return scanFailed(s.scans.Wait(ctx, handle, was.scan))
 }
 
 // StopWaiting ends all calls of Wait, also later ones.

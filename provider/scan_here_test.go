@@ -135,6 +135,45 @@ func TestWaitingForAScan(t *testing.T) {
 	require.Equal(t, http.StatusOK, (<-answered).status)
 }
 
+// TestFewTabsWait for a code, so that a browser which was given one cannot keep requests without end.
+func TestFewTabsWait(t *testing.T) {
+	t.Parallel()
+	w := newScans(t)
+	s, ada := w.screen(), w.phone("ada")
+	p := s.show("shop")
+	answered := make(chan int, 10)
+	for range cap(answered) {
+		go func() { answered <- s.wait(p).status }()
+	}
+	for range cap(answered) - 4 {
+		require.Equal(t, http.StatusServiceUnavailable, <-answered)
+	}
+	require.Equal(t, http.StatusOK, ada.look(handleOf(t, p)).status)
+	for range 4 {
+		require.Equal(t, http.StatusOK, <-answered)
+	}
+}
+
+// TestAnOfficeScans: two hundred people behind one address, each with a screen and a phone.
+func TestAnOfficeScans(t *testing.T) {
+	t.Parallel()
+	w := newScans(t)
+	shown := make([]page, 200)
+	screens := make([]screen, len(shown))
+	for n := range shown {
+		screens[n] = w.screen()
+		shown[n] = screens[n].show("shop")
+	}
+	for n, p := range shown {
+		require.Contains(t, screens[n].again(p).body, `class="qr"`)
+	}
+	last := len(shown) - 1
+	ada, handle := w.phone("ada"), handleOf(t, shown[last])
+	require.Equal(t, http.StatusOK, ada.look(handle).status)
+	require.Equal(t, http.StatusNoContent, ada.approve(handle, "number", numberOn(t, shown[last])).status)
+	require.Contains(t, screens[last].again(shown[last]).body, `id="scan-continue"`)
+}
+
 // TestBadRequestsOfAScreen change nothing, and a page that carries on nothing is none.
 func TestBadRequestsOfAScreen(t *testing.T) {
 	t.Parallel()

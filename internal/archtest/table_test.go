@@ -18,6 +18,7 @@ var (
 // table has the rules of all packages. A package may only import packages above it.
 var table = []rule{
 	{"internal/pattern", nil, pure},
+	{"internal/shares", nil, pure},
 	{"internal/serve", nil, engines},
 	{"identity", nil, pure},
 	{"keys", nil, []string{"gorm.io/", "github.com/redis/", "github.com/go-oauth2/", "net/http"}},
@@ -34,7 +35,7 @@ var table = []rule{
 	{"clients", []string{"identity", "keys", "oauth", "outbound", "wechat", "wechat/qq", "internal/pattern"}, engines},
 	{"signin", []string{"identity", "password", "wechat", "wechat/qq", "oauth", "limits", "idempotency", "clients"},
 		pure},
-	{"approval", []string{"identity"}, pure},
+	{"approval", []string{"identity", "internal/shares"}, pure},
 	{"authorize", []string{"identity", "keys", "oauth", "limits", "tokens", "clients", "signin", "approval"}, pure},
 	{"backchannel", []string{"identity", "outbound", "tokens"}, engines},
 	{"access", []string{"identity", "oauth", "tokens", "clients"}, engines},
@@ -50,7 +51,7 @@ var table = []rule{
 		join(others, []string{"net/http"})},
 	{"storage/redis", []string{"identity"}, join(databases, others[1:], []string{"net/http"})},
 	{"storage/memory", []string{"identity"}, pure},
-	{"provider/bounds", []string{"limits"}, engines},
+	{"provider/bounds", []string{"limits", "internal/shares"}, engines},
 	{"provider/pages", nil, engines},
 	{"provider/browser", []string{"identity", "oauth", "signin", "authorize", "provider/bounds", "provider/pages"},
 		engines},

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/lingpai/lingpai/internal/shares"
 	"github.com/lingpai/lingpai/limits"
 )
 
@@ -31,22 +32,22 @@ var (
 // Bodies bounds the bytes of request bodies in memory, from before they are read until their requests are answered.
 // When there are too many, the newest incomplete body of the network with most bytes is given up.
 type Bodies struct {
-	shares shares
+	shares *shares.Shares
 	report *Report
 }
 
 // NewBodies returns a bound for a server with a bound on connections.
 func NewBodies(connections int, report *Report) *Bodies {
-	return &Bodies{shares: newShares(int64(connections) * bytesPerConnection), report: report}
+	return &Bodies{shares: shares.New(int64(connections) * bytesPerConnection), report: report}
 }
 
 // Total returns how many bytes are claimed.
-func (b *Bodies) Total() int64 { return b.shares.total() }
+func (b *Bodies) Total() int64 { return b.shares.Total() }
 
 // Body is a complete request body. It implements io.ReadCloser.
 type Body struct {
 	bodies  *Bodies
-	claim   claim
+	claim   shares.Claim
 	network netip.Prefix
 	conn    *connection // nil: not within a bound
 	bytes   []byte
@@ -65,15 +66,15 @@ func (b *Bodies) Read(r *http.Request, caller netip.Addr, most int64) (*Body, er
 	}
 	network := limits.NetworkOf(caller)
 	body := &Body{bodies: b, network: network, conn: connectionOf(r)}
-	body.claim.holder = body
+	body.claim.Holder = (*shedBody)(body)
 	// First, since the claim may be shed from take on, and shed sets the deadline too.
 	body.conn.awaitBody(time.Now().Add(patience + time.Duration(length)*time.Second/bytesPerSecond))
-	if !b.shares.take(&body.claim, network, max(length, leastClaim)) {
+	if !b.shares.Take(&body.claim, network, max(length, leastClaim)) {
 		b.reportShed(network)
 		return nil, ErrFull
 	}
 	err := body.read(r, most)
-	kept, connected := b.shares.change(&body.claim, working, int64(cap(body.bytes))), body.conn.hasBody()
+	kept, connected := b.shares.Change(&body.claim, shares.Working, int64(cap(body.bytes))), body.conn.hasBody()
 	if !kept || !connected {
 		err = ErrFull
 	}
@@ -98,8 +99,11 @@ func (b *Body) read(r *http.Request, most int64) (err error) {
 	return err
 }
 
-// shed implements holder: reading fails at once.
-func (b *Body) shed() {
+// shedBody is a Body as the holder of its claim.
+type shedBody Body
+
+// Shed implements shares.Holder: reading fails at once.
+func (b *shedBody) Shed() {
 	b.bodies.reportShed(b.network)
 	if b.conn != nil {
 		_ = b.conn.SetReadDeadline(time.Unix(1, 0))
@@ -112,7 +116,7 @@ func (b *Bodies) reportShed(network netip.Prefix) {
 }
 
 // Release ends the claim of a body whose request has been answered.
-func (b *Body) Release() { b.bodies.shares.release(&b.claim) }
+func (b *Body) Release() { b.bodies.shares.Release(&b.claim) }
 
 // TakeBody returns the body that was read for a handler, once. It is nil if the request has none.
 func TakeBody(r *http.Request) []byte {

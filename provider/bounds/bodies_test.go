@@ -23,7 +23,7 @@ type hurried struct {
 }
 
 func (h *hurried) SetReadDeadline(deadline time.Time) error {
-	if h.bodies.shares.shedOne() {
+	if h.bodies.shares.ShedOne() {
 		h.shed = true
 	}
 	h.deadline = deadline
@@ -45,8 +45,8 @@ func TestABodyThatIsShedIsNotAwaited(t *testing.T) {
 	bodies, connections := NewBodies(8, report), NewConnections(8, nil, report)
 	conn := &hurried{bodies: bodies}
 	within := &connection{Conn: conn, bound: connections}
-	within.claim.holder = within
-	require.True(t, connections.shares.take(&within.claim, netip.Prefix{}, 1))
+	within.claim.Holder = within
+	require.True(t, connections.shares.Take(&within.claim, netip.Prefix{}, 1))
 	r, err := http.NewRequestWithContext(context.WithValue(t.Context(), connectionKey{}, within), http.MethodPost, "/",
 		io.LimitReader(conn, 5))
 	require.NoError(t, err)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/lingpai/lingpai/internal/shares"
 )
 
 // connection is a connection within a bound. It waits until the first request, is idle while it does no work that
@@ -14,13 +16,13 @@ type connection struct {
 	net.Conn
 	bound   *Connections
 	network netip.Prefix
-	claim   claim
+	claim   shares.Claim
 	unread  bool // the request may have a body that was not read; only net/http's goroutine uses it
 }
 
 // Close implements net.Conn.
 func (c *connection) Close() error {
-	c.bound.shares.release(&c.claim)
+	c.bound.shares.Release(&c.claim)
 	return c.Conn.Close()
 }
 
@@ -37,19 +39,19 @@ func (c *connection) changed(to http.ConnState) {
 	switch to {
 	case http.StateActive:
 		c.unread = true
-		c.change(idle)
+		c.change(shares.Idle)
 	case http.StateIdle:
-		c.change(idle)
+		c.change(shares.Idle)
 	}
 }
 
 // change reports false if the connection was shed.
-func (c *connection) change(to state) bool { return c.bound.shares.change(&c.claim, to, 1) }
+func (c *connection) change(to shares.State) bool { return c.bound.shares.Change(&c.claim, to, 1) }
 
-// shed implements holder.
-func (c *connection) shed() {
+// Shed implements shares.Holder.
+func (c *connection) Shed() {
 	c.bound.reportShed(c.network)
-	if c.claim.state == waiting { // the client takes this for the answer to the request that it is sending
+	if c.claim.State() == shares.Waiting { // the client takes this for the answer to the request that it is sending
 		tellOverloaded(c.Conn)
 	}
 	_ = c.Conn.Close()
@@ -66,7 +68,7 @@ func connectionOf(r *http.Request) *connection {
 // Works keeps the connection of a request until it is answered, since the work would be lost.
 func Works(r *http.Request) {
 	if c := connectionOf(r); c != nil {
-		c.change(working)
+		c.change(shares.Working)
 	}
 }
 
@@ -74,7 +76,7 @@ func Works(r *http.Request) {
 // connection is not within a bound.
 func (c *connection) awaitBody(until time.Time) {
 	if c != nil {
-		c.change(waiting)
+		c.change(shares.Waiting)
 		_ = c.SetReadDeadline(until)
 	}
 }
@@ -85,7 +87,7 @@ func (c *connection) hasBody() bool {
 		return true
 	}
 	c.unread = false
-	return c.change(working)
+	return c.change(shares.Working)
 }
 
 // givingUpBodies returns a handler that waits only briefly for a body that next did not read. net/http would read the
@@ -94,7 +96,7 @@ func givingUpBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
 		if c := connectionOf(r); r.ContentLength != 0 && c != nil && c.unread {
-			c.change(idle)
+			c.change(shares.Idle)
 			_ = c.SetReadDeadline(time.Now().Add(lingerTime))
 		}
 	})

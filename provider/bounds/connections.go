@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lingpai/lingpai/internal/shares"
 	"github.com/lingpai/lingpai/limits"
 )
 
@@ -29,7 +30,7 @@ const (
 // closed: the one that has been idle for longest, or else the newest that waits for its first request. Each connection
 // of a proxy counts as a network of its own, since it is used by many.
 type Connections struct {
-	shares    shares
+	shares    *shares.Shares
 	proxies   Proxies
 	report    *Report
 	lingering chan struct{}
@@ -45,12 +46,12 @@ func (p Proxies) Contain(address netip.Addr) bool {
 
 // NewConnections returns a bound of a number of connections.
 func NewConnections(most int, proxies Proxies, report *Report) *Connections {
-	return &Connections{shares: newShares(int64(most)), proxies: proxies, report: report,
+	return &Connections{shares: shares.New(int64(most)), proxies: proxies, report: report,
 		lingering: make(chan struct{}, maxLingering)}
 }
 
 // Total returns the number of connections.
-func (c *Connections) Total() int64 { return c.shares.total() }
+func (c *Connections) Total() int64 { return c.shares.Total() }
 
 // Bound returns a listener within this bound. The server must serve on it, and must not serve yet.
 func (c *Connections) Bound(server *http.Server, listener net.Listener) net.Listener {
@@ -79,7 +80,7 @@ func (l boundListener) Accept() (net.Conn, error) {
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 			l.connections.report.shed(resourceOpenFiles, "cannot accept connections: too many open files",
 				netip.Prefix{})
-			if !l.connections.shares.shedOne() {
+			if !l.connections.shares.ShedOne() {
 				return nil, err // net/http waits and tries again
 			}
 		case err != nil:
@@ -95,8 +96,8 @@ func (l boundListener) Accept() (net.Conn, error) {
 // admit returns the connection as one of the bound, or nil if it was refused.
 func (c *Connections) admit(accepted net.Conn) net.Conn {
 	admitted := &connection{Conn: accepted, bound: c, network: c.networkOf(accepted)}
-	admitted.claim.holder = admitted
-	if c.shares.take(&admitted.claim, admitted.network, 1) {
+	admitted.claim.Holder = admitted
+	if c.shares.Take(&admitted.claim, admitted.network, 1) {
 		return admitted
 	}
 	c.reportShed(admitted.network)

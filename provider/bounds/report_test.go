@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/internal/shares"
 )
 
 // counts counts what was shed, by resource.
@@ -26,7 +29,7 @@ func TestReportLogsOnceAMinute(t *testing.T) {
 	report := NewReport(counted, slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now })
 	shed := func(resource string) string {
 		log.Reset()
-		report.shed(resource, "too many", network("192.0.2.7"))
+		report.shed(resource, "too many", netip.MustParsePrefix("192.0.2.0/24"))
 		return log.String()
 	}
 	first := shed(resourceConnections)
@@ -70,7 +73,7 @@ func TestTooManyOpenFilesAreReported(t *testing.T) {
 		oldest, _ := net.Pipe()
 		go func() { _, _ = oldest.Read(make([]byte, 1)) }()
 		held := c.admit(oldest).(*connection)
-		held.change(idle)
+		held.change(shares.Idle)
 		_, err = listener.Accept()
 		require.NoError(t, err)
 		_, err = oldest.Write([]byte("x"))

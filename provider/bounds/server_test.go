@@ -188,7 +188,7 @@ func TestClientsThatDoNotReadHoldUpNobody(t *testing.T) {
 	connections := NewConnections(1, nil, NewReport(nobody{}, slog.New(slog.DiscardHandler), time.Now))
 	require.NotNil(t, connections.admit(server))
 	done := make(chan bool)
-	go func() { done <- connections.shares.shedOne() }()
+	go func() { done <- connections.shares.ShedOne() }()
 	select {
 	case shed := <-done:
 		require.True(t, shed)

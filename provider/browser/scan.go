@@ -217,9 +217,10 @@ func (h Scan) Wait(w http.ResponseWriter, r *http.Request) {
 	scan, err := h.scans.Shown(r.Context(), handle, browser)
 	if err == nil && scan.Progress == known {
 		ctx, cancel := context.WithDeadline(r.Context(), waitUntil(scan))
-		h.scans.Wait(ctx, handle, scan)
+		if err = h.scans.Wait(ctx, handle, scan); err == nil {
+			scan, err = h.scans.Shown(r.Context(), handle, browser)
+		}
 		cancel()
-		scan, err = h.scans.Shown(r.Context(), handle, browser)
 	}
 	status := http.StatusOK
 	failure, failed := errors.AsType[*oauth.Error](err)

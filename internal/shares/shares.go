@@ -1,4 +1,5 @@
-package bounds
+// Package shares divides what is scarce fairly between networks.
+package shares
 
 import (
 	"container/heap"
@@ -6,9 +7,9 @@ import (
 	"sync"
 )
 
-// shares is an amount that is shared fairly between networks. When it is used up, it sheds claims of the network that
-// uses most: the one that has been idle for longest, or else the newest that waits.
-type shares struct {
+// Shares is an amount that is shared fairly between networks. When it is used up, it sheds claims of the network that
+// uses most: the one that has been idle for longest, or else the newest that waits. It is safe for concurrent use.
+type Shares struct {
 	mutex  sync.Mutex
 	bound  int64
 	used   int64
@@ -17,35 +18,40 @@ type shares struct {
 	spare  *owner // unused, so that the usual request allocates none
 }
 
-func newShares(bound int64) shares { return shares{bound: bound, owners: map[netip.Prefix]*owner{}} }
+// New returns an amount that nobody has claimed.
+func New(bound int64) *Shares { return &Shares{bound: bound, owners: map[netip.Prefix]*owner{}} }
 
-// claim is a part of an amount. It is shed or released once.
-type claim struct {
-	holder       holder
+// Claim is a part of an amount. It is shed or released once.
+type Claim struct {
+	Holder       Holder
 	size         int64
-	state        state
+	state        State
 	owner        *owner // nil after the end
-	older, newer *claim // among the owner's claims of the same state
+	older, newer *Claim // among the owner's claims of the same state
 }
 
-// holder is told when its claim is shed.
-type holder interface{ shed() }
+// State returns the state of a claim whose holder is told that it is shed.
+func (c *Claim) State() State { return c.state }
 
-// state decides whether a claim may be shed.
-type state int
+// Holder is told when its claim is shed.
+type Holder interface{ Shed() }
 
+// State decides whether a claim may be shed.
+type State int
+
+// The states.
 const (
-	waiting state = iota // for its client; may be shed
-	idle                 // may be shed, before those that wait
-	working              // must not be shed
+	Waiting State = iota // may be shed
+	Idle                 // may be shed, before those that wait
+	Working              // must not be shed
 )
 
-// take adds a claim that waits. It may shed others for it, but not of a network that uses less: then it reports false.
+// Take adds a claim that waits. It may shed others for it, but not of a network that uses less: then it reports false.
 // A claim without a valid network is the only one of its network.
-func (s *shares) take(c *claim, network netip.Prefix, size int64) bool {
+func (s *Shares) Take(c *Claim, network netip.Prefix, size int64) bool {
 	s.mutex.Lock()
 	s.add(c, s.ownerOf(network), size)
-	var victims []*claim
+	var victims []*Claim
 	for s.used > s.bound && c.owner != nil {
 		victim := s.queue[0].victim()
 		s.remove(victim)
@@ -56,13 +62,13 @@ func (s *shares) take(c *claim, network netip.Prefix, size int64) bool {
 	taken := c.owner != nil
 	s.mutex.Unlock()
 	for _, victim := range victims {
-		victim.holder.shed()
+		victim.Holder.Shed()
 	}
 	return taken
 }
 
-// shedOne sheds one claim, if any may be shed, and reports whether it did.
-func (s *shares) shedOne() bool {
+// ShedOne sheds one claim, if any may be shed, and reports whether it did.
+func (s *Shares) ShedOne() bool {
 	s.mutex.Lock()
 	if len(s.queue) == 0 || s.queue[0].victim() == nil {
 		s.mutex.Unlock()
@@ -71,12 +77,12 @@ func (s *shares) shedOne() bool {
 	victim := s.queue[0].victim()
 	s.remove(victim)
 	s.mutex.Unlock()
-	victim.holder.shed()
+	victim.Holder.Shed()
 	return true
 }
 
-// change sets the state and size of a claim. It reports false if the claim has ended.
-func (s *shares) change(c *claim, to state, size int64) bool {
+// Change sets the state and size of a claim. It reports false if the claim has ended.
+func (s *Shares) Change(c *Claim, to State, size int64) bool {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	o := c.owner
@@ -92,8 +98,8 @@ func (s *shares) change(c *claim, to state, size int64) bool {
 	return true
 }
 
-// release ends a claim, unless it has ended.
-func (s *shares) release(c *claim) {
+// Release ends a claim, unless it has ended.
+func (s *Shares) Release(c *Claim) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if c.owner != nil {
@@ -101,22 +107,22 @@ func (s *shares) release(c *claim) {
 	}
 }
 
-// total returns how much is used.
-func (s *shares) total() int64 {
+// Total returns how much is used.
+func (s *Shares) Total() int64 {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.used
 }
 
-func (s *shares) add(c *claim, o *owner, size int64) {
-	c.owner, c.size, c.state = o, size, waiting
+func (s *Shares) add(c *Claim, o *owner, size int64) {
+	c.owner, c.size, c.state = o, size, Waiting
 	s.used += size
 	o.used += size
-	o.lists[waiting].push(c)
+	o.lists[Waiting].push(c)
 	heap.Fix(&s.queue, o.index)
 }
 
-func (s *shares) remove(c *claim) {
+func (s *Shares) remove(c *Claim) {
 	o := c.owner
 	c.owner = nil
 	s.used -= c.size
@@ -133,7 +139,7 @@ func (s *shares) remove(c *claim) {
 	s.spare = o
 }
 
-func (s *shares) ownerOf(network netip.Prefix) *owner {
+func (s *Shares) ownerOf(network netip.Prefix) *owner {
 	o := s.owners[network]
 	if o != nil {
 		return o
@@ -161,19 +167,19 @@ type owner struct {
 func (o *owner) empty() bool { return o.lists == [3]list{} }
 
 // victim returns the claim to shed first, or nil.
-func (o *owner) victim() *claim {
-	if longest := o.lists[idle].oldest; longest != nil {
+func (o *owner) victim() *Claim {
+	if longest := o.lists[Idle].oldest; longest != nil {
 		return longest
 	}
-	return o.lists[waiting].newest
+	return o.lists[Waiting].newest
 }
 
 // weight orders owners: those that use more go first, and of two that use the same the one with an idle claim.
 func (o *owner) weight() int64 {
 	switch {
-	case o.lists[idle].oldest != nil:
+	case o.lists[Idle].oldest != nil:
 		return 2*o.used + 1
-	case o.lists[waiting].newest != nil:
+	case o.lists[Waiting].newest != nil:
 		return 2 * o.used
 	}
 	return -1
@@ -206,9 +212,9 @@ func (q *queue) Pop() any {
 }
 
 // list is a linked list of claims, oldest to newest.
-type list struct{ oldest, newest *claim }
+type list struct{ oldest, newest *Claim }
 
-func (l *list) push(c *claim) {
+func (l *list) push(c *Claim) {
 	c.older, c.newer = l.newest, nil
 	if l.newest == nil {
 		l.oldest = c
@@ -218,7 +224,7 @@ func (l *list) push(c *claim) {
 	l.newest = c
 }
 
-func (l *list) remove(c *claim) {
+func (l *list) remove(c *Claim) {
 	if c.older == nil {
 		l.oldest = c.newer
 	} else {

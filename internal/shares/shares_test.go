@@ -1,4 +1,4 @@
-package bounds
+package shares
 
 import (
 	"math/rand/v2"
@@ -12,19 +12,20 @@ import (
 
 // place is a holder that remembers whether it was shed.
 type place struct {
-	claim claim
+	claim Claim
 	gone  bool
 }
 
-func (p *place) shed() { p.gone = true }
+// Shed implements Holder.
+func (p *place) Shed() { p.gone = true }
 
 // pool is a bound whose claims a test names.
 type pool struct {
 	*testing.T
-	shares shares
+	shares *Shares
 }
 
-func newPool(t *testing.T, bound int64) *pool { return &pool{t, newShares(bound)} }
+func newPool(t *testing.T, bound int64) *pool { return &pool{t, New(bound)} }
 
 func network(text string) netip.Prefix {
 	if text == "" {
@@ -35,8 +36,8 @@ func network(text string) netip.Prefix {
 
 func (p *pool) take(address string, size int64) (*place, bool) {
 	taken := &place{}
-	taken.claim.holder = taken
-	return taken, p.shares.take(&taken.claim, network(address), size)
+	taken.claim.Holder = taken
+	return taken, p.shares.Take(&taken.claim, network(address), size)
 }
 
 // takes takes n claims of size 1, which must be possible.
@@ -77,7 +78,7 @@ func TestTheNewestOfTheLargestNetworkIsShed(t *testing.T) {
 			p.takes(2, "203.0.113.1")
 			require.Equal(t, []int{5, 6}, gone(attack))
 			require.Empty(t, gone(others))
-			require.EqualValues(t, 10, p.shares.total())
+			require.EqualValues(t, 10, p.shares.Total())
 		})
 	}
 }
@@ -87,7 +88,7 @@ func TestIdleClaimsAreShedFirst(t *testing.T) {
 	p := newPool(t, 6)
 	places := p.takes(6, "192.0.2.1")
 	for _, n := range []int{4, 2} {
-		p.shares.change(&places[n].claim, idle, 1)
+		p.shares.Change(&places[n].claim, Idle, 1)
 	}
 	p.takes(2, "192.0.2.1")
 	require.Equal(t, []int{2, 4}, gone(places))
@@ -96,7 +97,7 @@ func TestIdleClaimsAreShedFirst(t *testing.T) {
 
 	p = newPool(t, 3)
 	one, two, three := p.takes(1, "192.0.2.1"), p.takes(1, "198.51.100.1"), p.takes(1, "203.0.113.1")
-	p.shares.change(&two[0].claim, idle, 1)
+	p.shares.Change(&two[0].claim, Idle, 1)
 	p.takes(1, "203.0.114.1")
 	require.Equal(t, []int{0}, gone(two), "of networks that use the same, one with an idle claim")
 	require.Empty(t, gone(append(one, three...)))
@@ -107,12 +108,12 @@ func TestWorkIsNotShed(t *testing.T) {
 	p := newPool(t, 4)
 	places := p.takes(4, "192.0.2.1")
 	for _, place := range places {
-		require.True(t, p.shares.change(&place.claim, working, 1))
+		require.True(t, p.shares.Change(&place.claim, Working, 1))
 	}
 	_, ok := p.take("198.51.100.1", 1)
 	require.False(t, ok)
-	require.False(t, p.shares.shedOne())
-	p.shares.release(&places[0].claim)
+	require.False(t, p.shares.ShedOne())
+	p.shares.Release(&places[0].claim)
 	p.takes(1, "198.51.100.1")
 	require.Empty(t, gone(places))
 }
@@ -146,8 +147,8 @@ func TestLargeClaimsCountAsLarge(t *testing.T) {
 	p.takes(1, "203.0.113.1")
 	require.True(t, large.gone)
 	require.Empty(t, gone(small))
-	require.False(t, p.shares.change(&large.claim, working, 10), "a claim that was shed stays shed")
-	require.EqualValues(t, 41, p.shares.total())
+	require.False(t, p.shares.Change(&large.claim, Working, 10), "a claim that was shed stays shed")
+	require.EqualValues(t, 41, p.shares.Total())
 }
 
 // TestSharesStayWithinTheirBound in any order of calls, and forget networks without claims.
@@ -162,9 +163,9 @@ func TestSharesStayWithinTheirBound(t *testing.T) {
 			taken, _ := p.take(addresses[random.IntN(len(addresses))], 1+random.Int64N(20))
 			places = append(places, taken)
 		case random.IntN(2) == 0:
-			p.shares.release(&place.claim)
+			p.shares.Release(&place.claim)
 		default:
-			p.shares.change(&place.claim, state(random.IntN(3)), 1+random.Int64N(place.claim.size))
+			p.shares.Change(&place.claim, State(random.IntN(3)), 1+random.Int64N(place.claim.size))
 		}
 		var sum int64
 		for n := 0; n < len(places); n++ {
@@ -176,7 +177,7 @@ func TestSharesStayWithinTheirBound(t *testing.T) {
 			}
 			sum += places[n].claim.size
 		}
-		require.Equal(t, sum, p.shares.total())
+		require.Equal(t, sum, p.shares.Total())
 		require.LessOrEqual(t, sum, int64(200))
 		for n, o := range p.shares.queue {
 			require.Equal(t, n, o.index)
@@ -184,9 +185,9 @@ func TestSharesStayWithinTheirBound(t *testing.T) {
 		}
 	}
 	for _, place := range places {
-		p.shares.release(&place.claim)
+		p.shares.Release(&place.claim)
 	}
-	require.Zero(t, p.shares.total())
+	require.Zero(t, p.shares.Total())
 	require.Empty(t, p.shares.owners)
 	require.Empty(t, p.shares.queue)
 }
