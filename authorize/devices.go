@@ -143,11 +143,15 @@ func (d *Devices) giveBack(ctx context.Context, counted []limits.Uses) {
 }
 
 // Decide approves or denies a request for the user of one of the browser's sessions. It returns oauth.LoginRequired if
-// nobody is signed in with it in this browser, ErrUnknownUserCode and ErrUsedUserCode.
+// nobody is signed in with it in this browser, oauth.AccessDenied for an approval if they were signed in by a scan,
+// ErrUnknownUserCode and ErrUsedUserCode.
 func (d *Devices) Decide(ctx context.Context, r Request, browser Browser, session string, approved bool) error {
 	user, _, err := d.service.signedIn(ctx, browser, session)
 	if err != nil {
 		return err
+	}
+	if approved && user.Method == identity.MethodScan {
+		return errApprovedByScan
 	}
 	decision := approval.Deny(user)
 	if approved {
