@@ -7,10 +7,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net/netip"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 )
 
 const (
@@ -94,12 +94,15 @@ func approverKey(handle string) string     { return identity.VolatileKey("scanne
 func scanDecisionKey(handle string) string { return identity.VolatileKey("scan decision", handle) }
 func usedKey(handle string) string         { return identity.VolatileKey("scan used", handle) }
 
-// reportKey is the key of the time at which somebody said that they know nothing of a code shown at an address.
-func reportKey(address string) string { return identity.VolatileKey("scan reported", address) }
+// reportKey is the key of the time at which somebody said that they know nothing of a code shown at an address, or at
+// another one of the same customer.
+func reportKey(address string) string {
+	return identity.VolatileKey("scan reported", limits.Customer(address))
+}
 
 // Open keeps a screen with a secret, and returns the handle that its code contains. It returns ErrTooLarge if the
 // screen is, and ErrCrowded if there are too many and its network has most of them.
-func (s *Scans) Open(ctx context.Context, secret []byte, network netip.Prefix, screen Screen) (string, error) {
+func (s *Scans) Open(ctx context.Context, secret []byte, screen Screen) (string, error) {
 	random := make([]byte, handleSize)
 	rand.Read(random) // never returns an error (crypto/rand)
 	handle, sum, now := base64.RawURLEncoding.EncodeToString(random), sha256.Sum256(secret), s.now()
@@ -107,7 +110,7 @@ func (s *Scans) Open(ctx context.Context, secret []byte, network netip.Prefix, s
 	if len(value) > maxValue {
 		return "", ErrTooLarge
 	}
-	code, ok := s.shown.enter(handle, network, now, now.Add(scanKept))
+	code, ok := s.shown.enter(handle, screen.Address, now, now.Add(scanKept))
 	if !ok {
 		return "", ErrCrowded
 	}
@@ -164,7 +167,7 @@ func (s *Scans) find(ctx context.Context, handle string) (storedScreen, Scan, er
 	return screen, found, s.checkReport(ctx, found)
 }
 
-// checkReport returns identity.ErrNotFound for a scan that was still open when its address was reported.
+// checkReport returns identity.ErrNotFound for a scan that is undecided, and was open when its address was reported.
 func (s *Scans) checkReport(ctx context.Context, found Scan) error {
 	value, err := s.store.Get(ctx, reportKey(found.Address))
 	var at int64
@@ -173,7 +176,7 @@ func (s *Scans) checkReport(ctx context.Context, found Scan) error {
 		return nil
 	case err != nil:
 		return err
-	case json.Unmarshal(value, &at) == nil && found.Status != Denied && found.Opened.UnixMilli() <= at:
+	case json.Unmarshal(value, &at) == nil && found.Status == Pending && found.Opened.UnixMilli() <= at:
 		return identity.ErrNotFound
 	}
 	return nil
@@ -235,7 +238,7 @@ func (s *Scans) Decide(ctx context.Context, handle, sessionID string, status Sta
 	return first, nil
 }
 
-// Report ends all scans that are now open at an address.
+// Report ends all scans that are now open at an address and undecided.
 func (s *Scans) Report(ctx context.Context, address string) error {
 	return s.store.Put(ctx, reportKey(address), encode(s.now().UnixMilli()), scanKept)
 }

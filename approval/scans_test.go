@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,8 +23,7 @@ var (
 		Numbers: []int{42, 17, 88}}
 	phone = approval.Approver{SessionID: "session-a", UserID: "alice", Epoch: 3,
 		Account: identity.AccountKey{Platform: "wechat", App: "wx1", Subject: "o"}}
-	other  = approval.Approver{SessionID: "session-b", UserID: "bob"}
-	office = netip.MustParsePrefix("192.0.2.0/24")
+	other = approval.Approver{SessionID: "session-b", UserID: "bob"}
 )
 
 // clocked are scans with a clock that tests move.
@@ -44,7 +42,7 @@ func newScans(t *testing.T, store identity.Volatile) *clocked {
 
 func (c *clocked) open() string {
 	c.t.Helper()
-	handle, err := c.Open(c.t.Context(), secret, office, screen)
+	handle, err := c.Open(c.t.Context(), secret, screen)
 	require.NoError(c.t, err)
 	require.True(c.t, approval.ValidHandle(handle))
 	return handle
@@ -202,22 +200,25 @@ func TestScansExpire(t *testing.T) {
 	gone(scans, decided)
 }
 
-// TestReports: all codes of an address that are open then become invalid, no later ones, and none of other addresses.
+// TestReports: all codes of an address that are open then become invalid, but no later ones, none that was approved,
+// and none of other customers.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, store identity.Volatile) {
 		scans := newScans(t, store)
 		before, scanned := scans.open(), scans.open()
 		scans.claim(scanned)
-		elsewhere := screen
-		elsewhere.Address = "198.51.100.7"
-		kept, err := scans.Open(t.Context(), secret, office, elsewhere)
-		require.NoError(t, err)
+		approved := scans.open()
+		scans.claim(approved)
+		require.NoError(t, scans.decide(approved, phone.SessionID, approval.Approved))
+		elsewhere := scans.opens(1, "198.51.100.7")[0]
+		sameHome, otherHome := scans.opens(1, "2001:db8:1:1::1")[0], scans.opens(1, "2001:db8:1:2::1")[0]
 		require.NoError(t, scans.Report(t.Context(), screen.Address))
+		require.NoError(t, scans.Report(t.Context(), "2001:db8:1:1::2"))
 		scans.now = scans.now.Add(time.Second)
 		later := scans.open()
 		for handle, want := range map[string]error{before: identity.ErrNotFound, scanned: identity.ErrNotFound,
-			kept: nil, later: nil} {
+			sameHome: identity.ErrNotFound, approved: nil, elsewhere: nil, otherHome: nil, later: nil} {
 			_, err := scans.Find(t.Context(), handle)
 			require.ErrorIs(t, err, want)
 		}
@@ -243,11 +244,11 @@ func TestAPendingScanIsSmall(t *testing.T) {
 	scans := newScans(t, store)
 	long := approval.Screen{ClientID: strings.Repeat("c", 64), Host: strings.Repeat("h", 253),
 		Address: "2001:db8:1111:2222:3333:4444:5555:6666", Device: strings.Repeat("d", 128), Numbers: []int{10, 20, 30}}
-	_, err := scans.Open(t.Context(), secret, office, long)
+	_, err := scans.Open(t.Context(), secret, long)
 	require.NoError(t, err)
 	require.LessOrEqual(t, store.bytes, approval.MaxStored)
 	long.Device = strings.Repeat("d", approval.MaxStored)
-	_, err = scans.Open(t.Context(), secret, office, long)
+	_, err = scans.Open(t.Context(), secret, long)
 	require.ErrorIs(t, err, approval.ErrTooLarge)
 }
 

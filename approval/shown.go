@@ -9,6 +9,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/internal/shares"
+	"github.com/lingpai/lingpai/limits"
 )
 
 // maxShown is how many codes a process keeps: at most 60 MiB. If 256 networks show as many as they can, each has room
@@ -39,14 +40,15 @@ type shownCode struct {
 
 // enter makes room for a code that is kept until a time. It reports false if its network shows most codes, so that its
 // own would be the one to go. Call leave if the code is not kept after all.
-func (s *shown) enter(handle string, network netip.Prefix, now, until time.Time) (*shownCode, bool) {
+func (s *shown) enter(handle, address string, now, until time.Time) (*shownCode, bool) {
 	s.forgetOld(now)
 	code := &shownCode{of: s, handle: handle, until: until}
 	code.claim.Holder = code
 	s.mutex.Lock()
 	code.element = s.codes.PushBack(code)
 	s.mutex.Unlock()
-	if !s.shares.Take(&code.claim, network, 1) {
+	shownAt, _ := netip.ParseAddr(address) // an invalid one is a network of its own
+	if !s.shares.Take(&code.claim, limits.NetworkOf(shownAt), 1) {
 		s.leave(code)
 		return nil, false
 	}

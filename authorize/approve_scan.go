@@ -161,7 +161,7 @@ func (s *Scans) DecideHere(ctx context.Context, r Request, browser Browser, sess
 
 // errApprovedByScan keeps one approval from leading to others.
 var errApprovedByScan = oauth.NewError(oauth.AccessDenied, "A user who was signed in here by a scan cannot "+
-	"approve another one. Sign in here in another way.")
+	"approve another sign-in. Sign in here in another way.")
 
 func (s *Scans) decide(ctx context.Context, by approval.Approver, handle string, verdict Verdict) error {
 	scan, err := s.find(ctx, handle)
@@ -182,8 +182,8 @@ func (s *Scans) decide(ctx context.Context, by approval.Approver, handle string,
 		return scanFailed(err)
 	}
 	if verdict.Report && status == approval.Denied {
-		if err := s.scans.Report(ctx, scan.Address); err != nil {
-			return oauth.StoreFailed(err)
+		if err := s.report(ctx, scan, by); err != nil {
+			return err
 		}
 	}
 	if first {
@@ -191,6 +191,23 @@ func (s *Scans) decide(ctx context.Context, by approval.Approver, handle string,
 	}
 	if wrong {
 		return ErrWrongNumber
+	}
+	return nil
+}
+
+// report ends what is open at the screen's address, unless the user does so often: they would keep their neighbors
+// from signing in.
+func (s *Scans) report(ctx context.Context, scan approval.Scan, by approval.Approver) error {
+	err := s.config.Service.limiter.Count(ctx, limits.Of(limits.ScanReports, by.UserID).
+		About(identity.Event{UserID: by.UserID}))
+	switch {
+	case errors.Is(err, oauth.TooManyRequests):
+		return nil // the decision itself stands
+	case err != nil:
+		return err
+	}
+	if err := s.scans.Report(ctx, scan.Address); err != nil {
+		return oauth.StoreFailed(err)
 	}
 	return nil
 }

@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"math/big"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/approval"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
@@ -101,8 +101,7 @@ func (s *Scans) Start(ctx context.Context, r Request, browser Browser, address, 
 	if s.config.Numbers != NumberOff {
 		screen.Numbers = threeNumbers()
 	}
-	network, _ := netip.ParseAddr(address) // an invalid one is a network of its own
-	handle, err := s.scans.Open(ctx, browser.own, limits.NetworkOf(network), screen)
+	handle, err := s.scans.Open(ctx, browser.own, screen)
 	return handle, scanFailed(err)
 }
 
@@ -169,12 +168,18 @@ func (s *Scans) Shown(ctx context.Context, handle string, browser Browser) (OnSc
 // ForMiniProgram reports whether codes open a mini-program.
 func (s *Scans) ForMiniProgram() bool { return s.config.Codes != nil }
 
-// Picture returns the picture of a code that a browser shows, and that opens a mini-program. It returns ErrNoScan, and
-// the errors of [signin.MiniProgramCodes.Picture].
+// Picture returns the picture of a code that a browser shows, and that opens a mini-program. WeChat makes few for an
+// app, so each code gets few. It returns ErrNoScan, oauth.TooManyRequests, and the errors of
+// [signin.MiniProgramCodes.Picture].
 func (s *Scans) Picture(ctx context.Context, handle string, browser Browser) (contentType string, body []byte,
 	err error) {
 	if _, err := s.Shown(ctx, handle, browser); err != nil {
 		return "", nil, err
+	}
+	for _, uses := range []limits.Uses{limits.Of(limits.ScanPictures, handle), limits.Of(limits.AllScanPictures)} {
+		if err := s.config.Service.limiter.Count(ctx, uses); err != nil {
+			return "", nil, err
+		}
 	}
 	picture, err := s.config.Codes.Picture(ctx, handle)
 	return picture.ContentType, picture.Body, err
@@ -221,17 +226,24 @@ func (s *Scans) confirmed(ctx context.Context, r Request, browser Browser, handl
 	return user, by, nil
 }
 
-// active reports whether the session of an approver is active.
+// active reports whether the session of an approver is active, and its client still one whose users approve.
 func (s *Scans) active(ctx context.Context, by approval.Approver) (bool, error) {
 	if by.Browser {
 		sessions, err := s.config.Service.browsers.List(ctx, by.UserID)
 		return slices.ContainsFunc(sessions, func(b identity.BrowserSession) bool { return b.ID == by.SessionID }), err
 	}
 	session, now, err := s.config.Service.sessions.Find(ctx, by.SessionID)
+	active := err == nil && session.Active(now)
+	if active {
+		var client clients.Client
+		client, err = s.config.Service.clients.Find(ctx, session.ClientID)
+		active = err == nil && !client.Disabled() &&
+			oauth.HasScope(client.Retained(session.Scope), oauth.ScopeSignInApprove)
+	}
 	if errors.Is(err, identity.ErrNotFound) {
 		return false, nil
 	}
-	return session.Active(now), err
+	return active, err
 }
 
 // Redeem signs the user in who has approved it, on a screen that describes itself as a device. Each approval can be

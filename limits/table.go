@@ -34,6 +34,9 @@ const (
 	AllUserCodes         Name = "all_user_codes"
 	Scans                Name = "scans"
 	ScansUser            Name = "scans_user"
+	ScanReports          Name = "scan_reports"
+	ScanPictures         Name = "scan_pictures"
+	AllScanPictures      Name = "all_scan_pictures"
 )
 
 // Rate allows Uses in a burst, and one more every Period/Uses. No uses mean no limit.
@@ -127,5 +130,10 @@ func All() []Limit {
 			attempts},
 		{Scans, byAddress, "codes to be scanned that pages show", Rate{2000, 10 * time.Minute}, reached, attempts},
 		{ScansUser, "user", "codes that they scan", Rate{30, 10 * time.Minute}, reached, attempts},
+		{ScanReports, "user", "reports that end the codes of an address", Rate{3, time.Hour}, reached, attempts},
+		{ScanPictures, "code to be scanned", "pictures of it that WeChat makes", Rate{3, 10 * time.Minute}, reached,
+			attempts},
+		{AllScanPictures, "nothing: all together", "pictures of codes that WeChat makes; it makes 5000 a minute",
+			Rate{4500, time.Minute}, reached, attempts},
 	}
 }

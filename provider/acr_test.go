@@ -20,10 +20,10 @@ const (
 
 // withClasses sets the values of acr: one for passwords and one for WeChat, but none for QQ.
 func withClasses(s *settings) {
-	s.configure = func(c *serversettings.Settings) {
+	s.also(func(c *serversettings.Settings) {
 		c.ContextClasses = identity.ContextClasses{identity.MethodPassword: passwordClass,
 			identity.PlatformWechat: wechatClass}
-	}
+	})
 }
 
 // TestTokensHaveTheACROfTheSignIn (OpenID Connect Core §2, RFC 9068 §2.2.1), also after a refresh.
@@ -69,9 +69,9 @@ func TestTokensHaveTheACROfTheSignIn(t *testing.T) {
 func TestMetadataListsTheACRs(t *testing.T) {
 	t.Parallel()
 	same := func(s *settings) {
-		s.configure = func(c *serversettings.Settings) {
+		s.also(func(c *serversettings.Settings) {
 			c.ContextClasses = identity.ContextClasses{identity.MethodPassword: "1", identity.PlatformWechat: "1"}
-		}
+		})
 	}
 	for _, c := range []struct {
 		configure option

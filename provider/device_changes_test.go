@@ -119,7 +119,7 @@ func TestDevicesWhoseClientChanges(t *testing.T) {
 func TestApprovalsOfExpiredSessions(t *testing.T) {
 	t.Parallel()
 	w := newDevices(t, func(s *settings) {
-		s.configure = func(c *serversettings.Settings) { c.BrowserIdle, c.BrowserAbsolute = time.Minute, time.Hour }
+		s.also(func(c *serversettings.Settings) { c.BrowserIdle, c.BrowserAbsolute = time.Minute, time.Hour })
 	})
 	in, late := w.device("tv"), w.device("tv")
 	v := w.visitor()

@@ -155,6 +155,17 @@ type settings struct {
 	stores        func(*server.Stores)           // changes the stores; nil: does not
 }
 
+// also changes the configuration in one more way.
+func (s *settings) also(configure func(*serversettings.Settings)) {
+	before := s.configure
+	s.configure = func(c *serversettings.Settings) {
+		if before != nil {
+			before(c)
+		}
+		configure(c)
+	}
+}
+
 type option func(*settings)
 
 func newInstallation(t testing.TB, options ...option) *installation {

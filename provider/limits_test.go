@@ -27,9 +27,9 @@ func (f form) from(address string) form { return f.with(":X-Forwarded-For", addr
 // limited changes a limit, with so long a period that it does not matter how long a test takes.
 func limited(name limits.Name, uses int) option {
 	return func(s *settings) {
-		s.configure = func(c *serversettings.Settings) {
+		s.also(func(c *serversettings.Settings) {
 			c.LimitOverrides = map[limits.Name]limits.Rate{name: {Uses: uses, Period: time.Duration(uses) * time.Hour}}
-		}
+		})
 	}
 }
 
@@ -188,7 +188,7 @@ func TestRejectedCodesBlockOnlyNewAndFailingCallers(t *testing.T) {
 func TestOneNetworkDoesNotUseUpAllRegistrations(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t, behindProxy, func(s *settings) {
-		s.configure = func(c *serversettings.Settings) { c.AddressRegistrations, c.Registrations = 2, 30 }
+		s.also(func(c *serversettings.Settings) { c.AddressRegistrations, c.Registrations = 2, 30 })
 	})
 	for n := range 40 {
 		w.account("POST /users", "", person(fmt.Sprint("bot-", n)).from(fmt.Sprintf("2001:db8:1:%x::1", n)))

@@ -101,7 +101,7 @@ func TestLogoutWithAHint(t *testing.T) {
 func TestLogoutWithAnOldHint(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t, func(s *settings) {
-		s.configure = func(c *serversettings.Settings) { c.BrowserIdle, c.BrowserAbsolute = time.Hour, 24*time.Hour }
+		s.also(func(c *serversettings.Settings) { c.BrowserIdle, c.BrowserAbsolute = time.Hour, 24*time.Hour })
 	})
 	v := w.visitor()
 	hint := v.tokens("alice", "shop")

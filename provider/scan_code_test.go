@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/limits"
 	serversettings "github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
@@ -18,9 +19,9 @@ var pictureURL = regexp.MustCompile(`<img class="qr" src="([^"]*)"`)
 
 // forMiniProgram has codes open a page of a mini-program.
 func forMiniProgram(s *settings) {
-	s.configure = func(c *serversettings.Settings) {
+	s.also(func(c *serversettings.Settings) {
 		c.ScanApp, c.ScanPage, c.ScanVersion, c.ScanUnpublished = testApp, "pages/scan/scan", "trial", true
-	}
+	})
 }
 
 func (s screen) picture(p page) page {
@@ -70,4 +71,24 @@ func TestPagesWithoutMiniProgramCodes(t *testing.T) {
 	w := newScans(t)
 	require.NotContains(t, w.screen().show("shop").body, "<img")
 	require.Equal(t, http.StatusNotFound, w.screen().open("/sign-in/scan/code?screen=x").status)
+}
+
+// TestFewPicturesAreMade of a code, however often it is asked for, and of all in a minute: WeChat's quota is the app's.
+// The page then shows the code of an address.
+func TestFewPicturesAreMade(t *testing.T) {
+	t.Parallel()
+	for name, uses := range map[limits.Name]int{limits.ScanPictures: 3, limits.AllScanPictures: 3} {
+		w := newScans(t, forMiniProgram, limited(name, uses))
+		s := w.screen()
+		p := s.show("shop")
+		for n := range 20 {
+			shown := s.picture(p)
+			require.Equal(t, http.StatusOK, shown.status)
+			require.Equal(t, n < uses, shown.header.Get("Content-Type") == "image/jpeg")
+		}
+		require.Len(t, w.simulator.MiniProgramCodes(), uses)
+		other := w.screen()
+		shown := other.picture(other.show("shop"))
+		require.Equal(t, name == limits.ScanPictures, shown.header.Get("Content-Type") == "image/jpeg")
+	}
 }

@@ -33,14 +33,10 @@ func newScans(t testing.TB, options ...option) scans {
 // newScansWith is newScans with a way to match the number.
 func newScansWith(t testing.TB, number string, options ...option) scans {
 	t.Helper()
-	w := scans{newWeb(t, append(options, behindProxy, func(s *settings) {
-		configure := s.configure
-		s.configure = func(c *serversettings.Settings) {
-			if c.Scan, c.ScanNumber = true, number; configure != nil {
-				configure(c)
-			}
-		}
-	})...)}
+	shown := func(s *settings) {
+		s.also(func(c *serversettings.Settings) { c.Scan, c.ScanNumber = true, number })
+	}
+	w := scans{newWeb(t, append([]option{behindProxy, shown}, options...)...)}
 	require.NoError(t, w.database.Clients().Create(t.Context(), identity.Client{ID: "scanner", Name: "The mini-program",
 		FirstParty: true, Apps: []string{testApp}, Grants: []string{oauth.GrantWechatCode, oauth.GrantRefreshToken},
 		Scopes:        []string{"openid", "account", oauth.ScopeSignInApprove},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // approval opens the page on a phone's browser for a code, where a user signs in first.
@@ -109,6 +110,25 @@ func TestAScreenThatWasSignedInByAScanApprovesNone(t *testing.T) {
 	require.Contains(t, second.again(p).body, `class="qr"`)
 }
 
+// TestAScreenThatWasSignedInByAScanApprovesNoDevice: the session of a device outlives that of the browser, so that an
+// attacker who was let in once would stay.
+func TestAScreenThatWasSignedInByAScanApprovesNoDevice(t *testing.T) {
+	t.Parallel()
+	w := newScans(t)
+	require.NoError(t, w.database.Clients().Create(t.Context(), identity.Client{ID: "box", Name: "The box",
+		Confidential: true, SecretHash: identity.HashSecret(testSecret), FirstParty: true,
+		Grants: []string{oauth.GrantDeviceCode, oauth.GrantRefreshToken},
+		Scopes: []string{"openid", "offline_access"}}))
+	s := w.screen()
+	s.code(s.goOn(s.approved(w.phone("ada"), "shop")), "shop")
+	d := devices{w.web}.device("box", "scope", "openid offline_access")
+	p := s.follow(s.open(d.complete()))
+	require.Contains(t, s.submit(p, "decision", "allow").body, "signed in here by a scan")
+	d.requirePoll("authorization_pending")
+	s.submit(p, "decision", "deny")
+	d.requirePoll("access_denied")
+}
+
 // TestApprovalsOfABrowserEndWithItsSession: a sign-out on the phone before the screen goes on.
 func TestApprovalsOfABrowserEndWithItsSession(t *testing.T) {
 	t.Parallel()
@@ -133,45 +153,6 @@ func TestWaitingForAScan(t *testing.T) {
 	require.Never(t, func() bool { return len(answered) > 0 }, time.Second, 10*time.Millisecond)
 	require.Equal(t, http.StatusOK, ada.look(handleOf(t, p)).status)
 	require.Equal(t, http.StatusOK, (<-answered).status)
-}
-
-// TestFewTabsWait for a code, so that a browser which was given one cannot keep requests without end.
-func TestFewTabsWait(t *testing.T) {
-	t.Parallel()
-	w := newScans(t)
-	s, ada := w.screen(), w.phone("ada")
-	p := s.show("shop")
-	answered := make(chan int, 10)
-	for range cap(answered) {
-		go func() { answered <- s.wait(p).status }()
-	}
-	for range cap(answered) - 4 {
-		require.Equal(t, http.StatusServiceUnavailable, <-answered)
-	}
-	require.Equal(t, http.StatusOK, ada.look(handleOf(t, p)).status)
-	for range 4 {
-		require.Equal(t, http.StatusOK, <-answered)
-	}
-}
-
-// TestAnOfficeScans: two hundred people behind one address, each with a screen and a phone.
-func TestAnOfficeScans(t *testing.T) {
-	t.Parallel()
-	w := newScans(t)
-	shown := make([]page, 200)
-	screens := make([]screen, len(shown))
-	for n := range shown {
-		screens[n] = w.screen()
-		shown[n] = screens[n].show("shop")
-	}
-	for n, p := range shown {
-		require.Contains(t, screens[n].again(p).body, `class="qr"`)
-	}
-	last := len(shown) - 1
-	ada, handle := w.phone("ada"), handleOf(t, shown[last])
-	require.Equal(t, http.StatusOK, ada.look(handle).status)
-	require.Equal(t, http.StatusNoContent, ada.approve(handle, "number", numberOn(t, shown[last])).status)
-	require.Contains(t, screens[last].again(shown[last]).body, `id="scan-continue"`)
 }
 
 // TestBadRequestsOfAScreen change nothing, and a page that carries on nothing is none.

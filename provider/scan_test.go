@@ -13,7 +13,6 @@ import (
 
 	"github.com/lingpai/lingpai/approval"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 	serversettings "github.com/lingpai/lingpai/server/settings"
 )
@@ -309,6 +308,17 @@ func TestAnApprovalLivesNoLongerThanItsSession(t *testing.T) {
 			}
 			return w.database.Users().Enable(w.t.Context(), user)
 		},
+		"client disabled": func(w scans, _ string) error {
+			return w.database.Clients().Disable(w.t.Context(), "scanner")
+		},
+		"client of somebody else": func(w scans, _ string) error {
+			w.update("scanner", func(c *identity.Client) { c.FirstParty = false })
+			return nil
+		},
+		"client without the scope": func(w scans, _ string) error {
+			w.update("scanner", func(c *identity.Client) { c.Scopes, c.DefaultScopes = []string{"openid"}, nil })
+			return nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -347,7 +357,8 @@ func TestCodesOfScansExpire(t *testing.T) {
 	require.Contains(t, again.body, `class="qr"`)
 }
 
-// TestHandlesOfOtherKinds: neither a user code, nor an authorization code, nor nonsense is a handle.
+// TestHandlesOfOtherKinds: neither a user code, nor an authorization code, nor nonsense is a handle, and a handle is
+// none of them.
 func TestHandlesOfOtherKinds(t *testing.T) {
 	t.Parallel()
 	w := newScans(t)
@@ -363,38 +374,20 @@ func TestHandlesOfOtherKinds(t *testing.T) {
 		requireScanError(t, ada.approve(text), "expired")
 		require.Equal(t, http.StatusBadRequest, w.visitor().open("/scan?scan="+url.QueryEscape(text)).status, text)
 	}
+	for _, f := range []form{
+		{"grant_type": oauth.GrantAuthorizationCode, "client_id": "spa", "code": handle},
+		{"grant_type": oauth.GrantAuthorizationCode, "client_id": "spa", "code": "lp_ac_" + handle},
+		{"grant_type": oauth.GrantWechatCode, "client_id": "scanner", "code": handle},
+		{"grant_type": oauth.GrantRefreshToken, "client_id": "scanner", "refresh_token": handle},
+	} {
+		requireError(t, w.token(f.with("redirect_uri", "https://shop.example.com/", "code_verifier",
+			strings.Repeat("v", 43))), http.StatusBadRequest, "invalid_grant")
+	}
+	require.NotContains(t, w.visitor().open("/device?user_code="+handle).body, `id="device-allow"`)
 	requireError(t, ada.look(handle, "scene", "x"), http.StatusBadRequest, "invalid_request")
 	requireError(t, ada.look(handle, "scene", "-1"), http.StatusBadRequest, "invalid_request")
 	requireError(t, ada.call("approve?scan="+handle), http.StatusBadRequest, "invalid_request")
 	require.Contains(t, s.again(p).body, `class="qr"`)
-}
-
-// TestCodesAreLimitedByAddress: nobody can fill the store with codes.
-func TestCodesAreLimitedByAddress(t *testing.T) {
-	t.Parallel()
-	w := newScans(t, limited(limits.Scans, 3))
-	s, ada := w.screen(), w.phone("ada")
-	p := s.show("shop")
-	link := strings.Split(p.at, "&screen=")[0]
-	for range 2 {
-		require.Contains(t, s.at(link).body, `class="qr"`)
-	}
-	require.Equal(t, http.StatusTooManyRequests, s.at(link).status)
-	require.Contains(t, s.again(p).body, `class="qr"`, "a code that there is goes on")
-	require.Equal(t, http.StatusOK, ada.look(handleOf(t, p)).status)
-}
-
-// TestScansAreLimitedByUser: a phone cannot claim codes without end.
-func TestScansAreLimitedByUser(t *testing.T) {
-	t.Parallel()
-	w := newScans(t, limited(limits.ScansUser, 2))
-	s, ada, bea := w.screen(), w.phone("ada"), w.phone("bea")
-	for range 2 {
-		require.Equal(t, http.StatusOK, ada.look(handleOf(t, s.show("shop"))).status)
-	}
-	p := s.show("shop")
-	requireTooMany(t, ada.look(handleOf(t, p)))
-	require.Equal(t, http.StatusOK, bea.look(handleOf(t, p)).status, "another user")
 }
 
 // TestScansWithoutAStore: while the volatile store is down, nobody gets in, and every answer says so.
@@ -418,9 +411,9 @@ func TestScansWithoutAStore(t *testing.T) {
 func TestScansAreOffered(t *testing.T) {
 	t.Parallel()
 	w := newScans(t, func(s *settings) {
-		s.configure = func(c *serversettings.Settings) {
+		s.also(func(c *serversettings.Settings) {
 			c.ContextClasses = identity.ContextClasses{identity.MethodPassword: "urn:password"}
-		}
+		})
 	})
 	link := func(w *web, agent string, pairs ...string) bool {
 		return strings.Contains(w.guest(agent).visit(w.request("shop", pairs...)).body, `id="way-scan"`)

@@ -17,7 +17,7 @@ import (
 
 // withFrame shows WeChat's page in a frame.
 func withFrame(s *settings) {
-	s.configure = func(c *serversettings.Settings) { c.WechatFrame = true }
+	s.also(func(c *serversettings.Settings) { c.WechatFrame = true })
 }
 
 var frameSource = regexp.MustCompile(`<iframe [^>]*src="([^"]*)"[^>]* allow="([^"]*)"></iframe>`)
@@ -107,10 +107,7 @@ func TestWhereThereIsNoFrame(t *testing.T) {
 	requireNone(g.visit(w.request("partner")))
 	requireNone(newWechatWeb(t).guest(onDesktop).visit(w.request("shop")))
 	requireNone(newWeb(t, withFrame).guest(onDesktop).visit(w.request("shop")))
-	classes := newWechatWeb(t, withClasses, func(s *settings) {
-		before := s.configure
-		s.configure = func(c *serversettings.Settings) { before(c); c.WechatFrame = true }
-	})
+	classes := newWechatWeb(t, withClasses, withFrame)
 	requires := func(class string) string {
 		return classes.request("shop", "claims", `{"id_token":{"acr":{"essential":true,"value":"`+class+`"}}}`)
 	}
@@ -192,7 +189,7 @@ func TestAPageWithAFrameIsShownAgain(t *testing.T) {
 func TestQuickLoginIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	w := newWechatWeb(t, func(s *settings) {
-		s.configure = func(c *serversettings.Settings) { c.WechatFrame, c.WechatQuickLogin = true, false }
+		s.also(func(c *serversettings.Settings) { c.WechatFrame, c.WechatQuickLogin = true, false })
 	})
 	g := w.guest(onDesktop)
 	p := g.visit(w.request("shop"))

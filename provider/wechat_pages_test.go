@@ -29,14 +29,10 @@ const (
 // account.
 func newWechatWeb(t testing.TB, options ...option) *web {
 	t.Helper()
-	w := newWeb(t, append(options, func(s *settings) {
-		configure := s.configure
-		s.configure = func(c *serversettings.Settings) {
-			if c.WechatApps = []string{websiteApp, accountApp}; configure != nil {
-				configure(c)
-			}
-		}
-	})...)
+	offered := func(s *settings) {
+		s.also(func(c *serversettings.Settings) { c.WechatApps = []string{websiteApp, accountApp} })
+	}
+	w := newWeb(t, append([]option{offered}, options...)...)
 	for id, kind := range map[string]string{websiteApp: identity.KindWebsite,
 		accountApp: identity.KindOfficialAccount} {
 		require.NoError(t, w.database.Apps().Add(t.Context(), identity.App{Platform: identity.PlatformWechat, ID: id,
@@ -238,11 +234,20 @@ func TestSnapshotsSignNobodyIn(t *testing.T) {
 	back, _ = g.atWechat(g.leave(g.visit(back)))
 	p := g.visit(back)
 	require.Contains(t, p.body, "使用完整服务")
+	found := continueLink.FindStringSubmatch(p.body)
+	require.NotNil(t, found, p.body)
 	after, err := w.database.Users().List(t.Context(), "", 10)
 	require.NoError(t, err)
 	require.Equal(t, before, after, "nobody was created")
 	require.Contains(t, g.visit(w.request("shop")).body, `id="password"`, "nobody is signed in")
+
+	g.holding("eve", false) // they have left the snapshot
+	back, _ = g.atWechat(g.leave(g.visit(html.UnescapeString(found[1]))))
+	back, _ = g.atWechat(g.leave(g.visit(back)), "decision", "allow")
+	g.signedInAs(g.visit(back), "shop")
 }
+
+var continueLink = regexp.MustCompile(`<a id="continue"[^>]* href="([^"]*)"`)
 
 // TestForeignReturns (login CSRF): a code counts only in the browser that was sent for it, with its state, once, and
 // for a while.

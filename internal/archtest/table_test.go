@@ -35,7 +35,7 @@ var table = []rule{
 	{"clients", []string{"identity", "keys", "oauth", "outbound", "wechat", "wechat/qq", "internal/pattern"}, engines},
 	{"signin", []string{"identity", "password", "wechat", "wechat/qq", "oauth", "limits", "idempotency", "clients"},
 		pure},
-	{"approval", []string{"identity", "internal/shares"}, pure},
+	{"approval", []string{"identity", "limits", "internal/shares"}, pure},
 	{"authorize", []string{"identity", "keys", "oauth", "limits", "tokens", "clients", "signin", "approval"}, pure},
 	{"backchannel", []string{"identity", "outbound", "tokens"}, engines},
 	{"access", []string{"identity", "oauth", "tokens", "clients"}, engines},

@@ -117,7 +117,7 @@ func (h Scan) showCode(v visit, scan authorize.OnScreen) {
 	wait := url.Values{screenParameter: {v.screen}, knownParameter: {string(scan.Progress)}}
 	page := pages.ScanScreen{Client: v.request.Client.Title(), Code: code, Number: scan.Number,
 		Scanned: scan.Progress == authorize.ScanScanned, Here: h.here(v), OtherWay: h.signInURL(v, v.seen),
-		Wait: h.path + ScanWaitPath + "?" + wait.Encode()}
+		Again: h.again(v), Wait: h.path + ScanWaitPath + "?" + wait.Encode()}
 	if h.scans.ForMiniProgram() {
 		page.Picture = h.path + ScanCodePath + "?" + url.Values{screenParameter: {v.screen}}.Encode()
 	}

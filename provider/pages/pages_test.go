@@ -320,3 +320,23 @@ func TestWaysStandOnce(t *testing.T) {
 		require.Equal(t, 1-n>>1&1, ids["password"], "%+v", page)
 	}
 }
+
+// TestDecliningIsAsProminent as allowing: no button of the phone's page is the main one, and the one that declines
+// has a place as good as the others.
+func TestDecliningIsAsProminent(t *testing.T) {
+	t.Parallel()
+	p := newPages(t, newTheme(t))
+	for _, numbers := range [][]int{nil, {42}, {17, 42, 88}} {
+		document := parsed(t, render(p, "en", pages.ApproveScan{Client: "Shop", Numbers: numbers}))
+		var buttons []string
+		for _, button := range elements(document, "button") {
+			require.Empty(t, attribute(button, "class"))
+			buttons = append(buttons, attribute(button, "id"))
+		}
+		want := []string{"scan-deny", "scan-allow", "scan-report"}
+		if len(numbers) > 1 {
+			want = []string{"number-17", "number-42", "number-88", "scan-deny", "scan-report"}
+		}
+		require.Equal(t, want, buttons)
+	}
+}

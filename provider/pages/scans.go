@@ -17,6 +17,7 @@ type ScanScreen struct {
 	Scanned  bool   // somebody has scanned the code, and must decide on the phone
 	Here     string // URL of this page
 	Wait     string // URL that answers when something has changed
+	Again    string // URL that shows a new code, for a user who has not scanned this one
 	OtherWay string // URL to sign in otherwise
 }
 

@@ -91,7 +91,7 @@ func scanSamples(form pages.Form, client, user string) []Sample {
 	}
 	const here, otherWay = "/sign-in/scan?to=authorize&screen=Q0Fs", "/sign-in?to=authorize"
 	shown := pages.ScanScreen{Client: client, Code: code, Number: 42, Here: here, OtherWay: otherWay,
-		Wait: "/sign-in/scan/wait?screen=Q0Fs"}
+		Again: here, Wait: "/sign-in/scan/wait?screen=Q0Fs"}
 	scanned, miniProgram := shown, shown
 	scanned.Scanned, miniProgram.Picture = true, "/sign-in/scan/code?screen=Q0Fs"
 	ask := pages.ApproveScan{Form: form, Client: client, Host: "shop.example.com", User: user,
