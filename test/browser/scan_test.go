@@ -4,31 +4,110 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/test/harness"
 )
 
+// TestScanning signs in on screens that show codes.
+func TestScanning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, harness.Chromium(t))
+	for name, test := range map[string]func(v screen){
+		"MiniProgram": testScan, "WithoutJavaScript": testScanWithoutScripts, "Declined": testScanDeclined,
+		"Browser": testScanWithABrowser, "TwoPhones": testScanByTwo, "WrongNumber": testScanWrongNumber,
+		"GoingBack": testScanAndGoBack, "Snapshot": testScanAsSnapshot,
+	} {
+		t.Run(name, func(t *testing.T) {
+			test(screen{w.walker(t, strings.ToLower(name))})
+		})
+	}
+}
+
+// screen is a person's screen, which shows codes.
+type screen struct{ walker }
+
 // showCode opens the page with the code, and returns the code's handle and its number.
-func (v walker) showCode(client string) (handle, number string) {
+func (v screen) showCode(client string) (handle, number string) {
 	v.t.Helper()
 	v.open(client)
 	v.click("#way-scan")
 	v.do(chromedp.WaitVisible(chromedp.CSS(".qr")))
-	at, err := chromedp.Run(v.tab, chromedp.Location())
+	return v.code()
+}
+
+// code returns the handle and the number of the code on the page.
+func (v screen) code() (handle, number string) {
+	v.t.Helper()
+	handle = v.handle()
+	require.NotEmpty(v.t, handle)
+	number, err := chromedp.Run(v.tab, chromedp.Text(chromedp.CSS("#scan-number")))
 	require.NoError(v.t, err)
-	parsed, err := url.Parse(at)
+	return handle, number
+}
+
+// handle returns the handle in the URL of the tab; "": none, or the tab is between two pages.
+func (v screen) handle() string {
+	history, err := chromedp.Call(v.tab, page.GetNavigationHistory, cdp.Empty{})
+	if err != nil {
+		return ""
+	}
+	at, err := url.Parse(history.Entries[history.CurrentIndex].URL)
 	require.NoError(v.t, err)
-	number, err = chromedp.Run(v.tab, chromedp.Text(chromedp.CSS("#scan-number")))
-	require.NoError(v.t, err)
-	return parsed.Query().Get("screen"), number
+	return at.Query().Get("screen")
+}
+
+// nextCode waits until the page shows another code by itself.
+func (v screen) nextCode(last string) (handle, number string) {
+	v.t.Helper()
+	for handle == "" || handle == last {
+		require.NoError(v.t, v.tab.Err(), "there is no other code")
+		time.Sleep(50 * time.Millisecond)
+		handle = v.handle()
+	}
+	v.do(chromedp.WaitVisible(chromedp.CSS(".qr")))
+	return v.code()
+}
+
+// handset is a phone with a browser that looks like WeChat's.
+type handset struct{ walker }
+
+// phone opens the browser of somebody's phone.
+func (v screen) phone(user string) handset {
+	v.t.Helper()
+	phone := handset{walker{v.world, v.t, v.newTab(v.t), user}}
+	phone.do(withinWechat())
+	return phone
+}
+
+// scan opens the address in a code.
+func (v handset) scan(handle string) {
+	v.t.Helper()
+	v.do(chromedp.Navigate(v.Issuer + "/scan/" + handle))
+}
+
+// asked waits for the page that asks whether a screen may sign in.
+func (v handset) asked() {
+	v.t.Helper()
+	v.do(chromedp.WaitVisible(chromedp.CSS("#scan-deny")))
+}
+
+// answered waits until the page does not ask any more, and returns what it says.
+func (v handset) answered() string {
+	v.t.Helper()
+	v.do(chromedp.WaitNotPresent(chromedp.CSS("#scan-deny")), chromedp.WaitVisible(chromedp.CSS("h1")))
+	return v.text()
 }
 
 // testScan signs in on a screen that learns by itself that a mini-program has scanned the code, and then that it has
 // approved.
-func testScan(v walker) {
+func testScan(v screen) {
 	handle, number := v.showCode("shop")
 	phone := v.miniProgram()
 	require.Equal(v.t, http.StatusOK, phone.call("look", "scan", handle, "scene", "1011"))
@@ -41,13 +120,13 @@ func testScan(v walker) {
 }
 
 // testScanWithoutScripts: the page is loaded again by itself.
-func testScanWithoutScripts(v walker) {
+func testScanWithoutScripts(v screen) {
 	v.do(withoutScripts)
 	testScan(v)
 }
 
 // testScanDeclined: the screen says so, and shows another code when it is asked to.
-func testScanDeclined(v walker) {
+func testScanDeclined(v screen) {
 	handle, _ := v.showCode("shop")
 	phone := v.miniProgram()
 	require.Equal(v.t, http.StatusOK, phone.call("look", "scan", handle))
@@ -61,22 +140,21 @@ func testScanDeclined(v walker) {
 }
 
 // testScanWithABrowser approves on the phone in a browser, with two browsers at once.
-func testScanWithABrowser(v walker) {
+func testScanWithABrowser(v screen) {
 	handle, number := v.showCode("partner")
-	phone := walker{v.world, v.t, harness.Tab(v.t, v.browser, chromedp.WithNewBrowserContext()), v.user}
-	phone.do(withinWechat(), chromedp.Navigate(v.Issuer+"/scan/"+handle))
+	phone := v.phone(v.user)
+	phone.scan(handle)
 	phone.signIn()
-	phone.do(chromedp.WaitVisible(chromedp.CSS("#scan-deny")))
+	phone.asked()
 	phone.fits()
 	phone.click("#number-" + number)
-	phone.do(chromedp.WaitNotPresent(chromedp.CSS("#scan-deny")))
+	require.Contains(v.t, phone.answered(), "屏幕上已登录")
 	v.click("#scan-continue")
 	v.click("#consent-allow")
 	require.Equal(v.t, v.user, v.name(v.redeem("partner", v.answer())))
 	phone.back()
 	phone.evaluate(`document.getElementById('scan-deny').click() === undefined`)
-	phone.do(chromedp.WaitNotPresent(chromedp.CSS("#scan-deny")))
-	require.Contains(v.t, phone.text(), "已经处理过")
+	require.Contains(v.t, phone.answered(), "已经处理过")
 }
 
 // miniProgram is a mini-program where alice is signed in.

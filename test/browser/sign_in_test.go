@@ -23,8 +23,6 @@ func TestSigningIn(t *testing.T) {
 		"ConsentDenied": testConsentDenied, "FormPost": testFormPost, "BackAfterSignOut": testBackAfterSignOut,
 		"BackAfterLogout": testBackAfterLogout, "InWeChat": testInWeChat, "ManyTabs": testManyTabs,
 		"BrokenCookies": testBrokenCookies, "AtWebsiteApp": testAtWebsiteApp, "WithinWechat": testWithinWechat,
-		"Scan": testScan, "ScanWithoutJavaScript": testScanWithoutScripts, "ScanDeclined": testScanDeclined,
-		"ScanWithABrowser": testScanWithABrowser,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(w.walker(t, strings.ToLower(name)))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -21,19 +22,25 @@ const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 // world is a running server and two clients whose pages are at another site: "shop" is
 // the operator's own, and "partner" asks for consent.
 type world struct {
-	*harness.Dev
+	*harness.Installation
 	browser context.Context
 	client  string // URL of the clients' pages
 	secrets map[string]string
-	answers requests // to the clients
+	answers requests       // to the clients
+	failing *regexp.Regexp // what fails in tabs; nil: nothing
 }
 
 // newWorld starts a server, with environment variables, and the site of the clients until the test ends. The server is
 // at localhost, and the clients and WeChat are at 127.0.0.1, which is another site for browsers.
 func newWorld(t *testing.T, browser context.Context, env ...string) *world {
 	t.Helper()
-	w := &world{Dev: harness.StartDevAt(t, "localhost", env...), browser: browser, secrets: map[string]string{},
-		answers: make(requests, 200)}
+	return worldOf(t, browser, harness.StartDevAt(t, "localhost", env...).Installation)
+}
+
+// worldOf is newWorld for a server that the test starts.
+func worldOf(t *testing.T, browser context.Context, i *harness.Installation) *world {
+	t.Helper()
+	w := &world{Installation: i, browser: browser, secrets: map[string]string{}, answers: make(requests, 200)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/callback", w.answers.keep)
 	mux.HandleFunc("/bye", w.answers.keep)
@@ -59,7 +66,13 @@ type walker struct {
 func (w *world) walker(t *testing.T, user string) walker {
 	t.Helper()
 	w.CreateUser(user)
-	return walker{w, t, harness.Tab(t, w.browser, chromedp.WithNewBrowserContext()), user}
+	return walker{w, t, w.newTab(t), user}
+}
+
+// newTab opens a browser.
+func (w *world) newTab(t *testing.T) context.Context {
+	t.Helper()
+	return harness.FaultyTab(t, w.browser, w.failing, chromedp.WithNewBrowserContext())
 }
 
 func (v walker) do(steps ...chromedp.Action[chromedp.Void]) {

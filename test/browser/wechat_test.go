@@ -37,11 +37,8 @@ func testWithinWechat(v walker) {
 	v.click("#allow")
 	require.NotEmpty(v.t, v.redeem("shop", v.answer())["id_token"])
 
-	v.do(chromedp.Navigate(v.Simulator.URL + "/connect/phone"))
-	v.do(chromedp.WaitVisible(chromedp.CSS("#snapshot")), chromedp.Click(chromedp.CSS("#snapshot")),
-		chromedp.SetValue(chromedp.CSS("#user"), "eve"))
-	v.click("#confirm")
-	v.do(chromedp.WaitReady(chromedp.CSS("#snapshot[checked]")))
+	v.user = "eve"
+	handset{v}.opensSnapshots(true)
 	v.do(chromedp.Navigate(v.request("shop", "prompt", "login")))
 	v.click("#way-wechat")
 	v.click("#wechat-continue")

@@ -50,20 +50,28 @@ func Chromium(t *testing.T) context.Context {
 // Content-Security-Policy.
 func Tab(t *testing.T, browser context.Context, options ...chromedp.ContextOption) context.Context {
 	t.Helper()
+	return FaultyTab(t, browser, nil, options...)
+}
+
+// FaultyTab is Tab for pages with requests that fail: an error is expected if its URL and text match. A nil pattern
+// matches none.
+func FaultyTab(t *testing.T, browser context.Context, failing *regexp.Regexp,
+	options ...chromedp.ContextOption) context.Context {
+	t.Helper()
 	ctx, end := chromedp.NewContext(browser, options...)
 	t.Cleanup(end)
 	ctx, cancel := context.WithTimeout(ctx, tabTimeout)
 	t.Cleanup(cancel)
-	watchConsole(t, ctx)
+	watchConsole(t, ctx, failing)
 	return ctx
 }
 
 // usual matches errors that are none of a page: a site without an icon, and an endpoint that refuses a request.
 var usual = regexp.MustCompile(`/favicon\.ico |status of 40[01] `)
 
-// watchConsole fails the test at its end if the console of a tab got a warning or an error. The status of a page itself
-// is neither.
-func watchConsole(t *testing.T, tab context.Context) {
+// watchConsole fails the test at its end if the console of a tab got a warning or an error, except for a request that
+// may fail. The status of a page itself is neither.
+func watchConsole(t *testing.T, tab context.Context, failing *regexp.Regexp) {
 	t.Helper()
 	var mu sync.Mutex
 	var found []*log.Entry
@@ -91,7 +99,8 @@ func watchConsole(t *testing.T, tab context.Context) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, entry := range found {
-			expected := opened[entry.URL] || usual.MatchString(entry.URL+" "+entry.Text)
+			what := entry.URL + " " + entry.Text
+			expected := opened[entry.URL] || usual.MatchString(what) || failing != nil && failing.MatchString(what)
 			if entry.Source != log.EntrySourceNetwork || !expected {
 				t.Errorf("the console got: %s %s", entry.URL, entry.Text)
 			}
