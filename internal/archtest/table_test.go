@@ -59,6 +59,7 @@ var table = []rule{
 		"grants", "accounts", "provider/bounds", "provider/pages", "provider/browser"},
 		[]string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
 	{"internal/spelling", nil, pure},
+	{"places", nil, pure},
 	{"server/settings", []string{"identity", "keys", "wechat", "wechat/qq", "limits", "clients", "storage/sql",
 		"storage/sql/pgurl", "storage/redis", "provider/pages", "internal/spelling", "internal/pattern"},
 		[]string{"net/http"}},
@@ -81,6 +82,7 @@ var table = []rule{
 
 	// Packages that only tests and benchmarks use.
 	{"tokens/refreshtest", nil, pure},
+	{"places/placestest", nil, engines},
 	{"provider/pages/pagestest", []string{"provider/pages"}, engines},
 	{"storage/storagetest", []string{"identity", "keys"}, engines},
 	{"storage/dbtest", nil, join(databases[:2], others[1:], []string{"net/http"})},
