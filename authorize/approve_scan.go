@@ -22,6 +22,7 @@ type Scanned struct {
 	Device  string // how the screen describes itself
 	Numbers []int  // to choose among, or the one to compare; nil: none
 	Began   time.Time
+	Age     time.Duration // since then
 	Expires time.Time
 }
 
@@ -55,7 +56,8 @@ func (s *Scans) find(ctx context.Context, handle string) (approval.Scan, error) 
 // describe returns what somebody at an address is told about a scan.
 func (s *Scans) describe(scan approval.Scan, client, address string) Scanned {
 	shown := Scanned{Client: client, Host: scan.Host, Address: scan.Address, Device: scan.Device,
-		Near: near(scan, address), Began: scan.Opened, Expires: scan.Expires}
+		Near: near(scan, address), Began: scan.Opened, Age: s.config.Now().Sub(scan.Opened),
+		Expires: scan.Expires}
 	switch s.config.Numbers {
 	case NumberShow:
 		shown.Numbers = scan.Numbers[:1]
@@ -63,6 +65,18 @@ func (s *Scans) describe(scan approval.Scan, client, address string) Scanned {
 		shown.Numbers = slices.Sorted(slices.Values(scan.Numbers))
 	}
 	return shown
+}
+
+// Places returns where a screen is, in a language of the pages, and where the phone at an address is if it is
+// elsewhere. Either is "" if it is unknown.
+func (s *Scans) Places(screen Scanned, address, language string) (place, phone string) {
+	if s.config.Places == nil {
+		return "", ""
+	}
+	if place, phone = s.config.Places.Compare(screen.Address, address, language); screen.Near {
+		phone = "" // a file may know one network less precisely than a part of it
+	}
+	return place, phone
 }
 
 // Sighting is how a phone has come by a code.

@@ -27,7 +27,14 @@ const (
 	NumberChoose NumberMatching = "choose" // the user chooses it on the phone among three
 )
 
-// ScansConfig holds the dependencies of Scans. All fields but Codes are required.
+// Places says where IP addresses are. See package places.
+type Places interface {
+	// Compare returns where an address is, in a language of the pages, and where another one is if that is elsewhere.
+	// Either is "" if it is unknown.
+	Compare(address, other, language string) (place, otherPlace string)
+}
+
+// ScansConfig holds the dependencies of Scans. All fields but Codes and Places are required.
 type ScansConfig struct {
 	Service  *Service
 	Users    identity.Users
@@ -36,6 +43,7 @@ type ScansConfig struct {
 	Enabled  bool
 	Numbers  NumberMatching
 	Codes    *signin.MiniProgramCodes // nil: codes are addresses of this server
+	Places   Places                   // nil: none is known
 	Now      func() time.Time
 }
 

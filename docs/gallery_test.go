@@ -22,7 +22,7 @@ const maxPicture, maxPictures = 40 << 10, 3 << 19
 // of the gallery, and every picture is of a page that there is. Package test/browser takes the pictures.
 func TestGalleryShowsEveryPage(t *testing.T) {
 	known := []string{"dev-front", "demo-called", "dev-scan"}
-	for _, sample := range pagestest.Samples("", "") {
+	for _, sample := range pagestest.Samples(pagestest.English) {
 		known = append(known, sample.Name)
 	}
 	name := regexp.MustCompile(`\]\(([^)]+)-(phone-light|phone-dark|desktop-light)(\.png|\.zh-CN\.png)\)`)

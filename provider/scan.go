@@ -8,11 +8,12 @@ import (
 
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/authorize"
+	"github.com/lingpai/lingpai/provider/pages"
 )
 
 // scanEndpoint serves what a mini-program or an app asks with which a user has scanned a code of a page to sign in:
 //
-//	POST /scan/look        scan, and scene as in the launch options of WeChat
+//	POST /scan/look        scan, scene as in the launch options of WeChat, and ui_locales
 //	POST /scan/approve     scan, and number as chosen
 //	POST /scan/decline     scan, and report=true if the user knows nothing of it
 //	Authorization: Bearer …    with the scope signin.approve
@@ -21,6 +22,7 @@ import (
 type scanEndpoint struct {
 	access *access.Service
 	scans  *authorize.Scans
+	pages  *pages.Pages
 	logger *slog.Logger
 }
 
@@ -28,8 +30,10 @@ type scanEndpoint struct {
 type screenAnswer struct {
 	Client    string `json:"client_name"`
 	Host      string `json:"host,omitempty"`
-	Address   string `json:"address"` // the screen's IP address
-	Near      bool   `json:"near"`    // it is in the same network as the caller
+	Address   string `json:"address"`                // the screen's IP address
+	Near      bool   `json:"near"`                   // it is in the same network as the caller
+	Place     string `json:"place,omitempty"`        // where the screen probably is
+	Caller    string `json:"caller_place,omitempty"` // where the caller is, if that is elsewhere
 	Device    string `json:"device,omitempty"`
 	Numbers   []int  `json:"numbers,omitempty"` // several: to choose among; one: to compare
 	ShownAt   string `json:"shown_at"`          // RFC 3339
@@ -66,8 +70,10 @@ func (e scanEndpoint) look(w http.ResponseWriter, r *http.Request, bearer access
 	if err != nil {
 		return err
 	}
+	place, callerPlace := e.scans.Places(screen, r.RemoteAddr,
+		e.pages.LanguageOf(r.PostForm.Get("ui_locales"), r.Header))
 	writeJSON(w, http.StatusOK, screenAnswer{Client: screen.Client, Host: screen.Host, Address: screen.Address,
-		Near: screen.Near, Device: screen.Device, Numbers: screen.Numbers,
+		Near: screen.Near, Place: place, Caller: callerPlace, Device: screen.Device, Numbers: screen.Numbers,
 		ShownAt:   screen.Began.UTC().Format(time.RFC3339),
 		ExpiresIn: max(0, int(time.Until(screen.Expires).Seconds()))})
 	return nil

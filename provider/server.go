@@ -70,7 +70,7 @@ func New(c Config) (http.Handler, error) {
 	rows := slices.Concat(
 		c.routes(issuer.Path, slots, errs),
 		browserRoutes(issuer.Path, pages),
-		scanEndpoint{c.Access, c.Scans, c.Logger}.routes(issuer.Path+browser.ApproveScanPath, errs),
+		scanEndpoint{c.Access, c.Scans, c.Pages, c.Logger}.routes(issuer.Path+browser.ApproveScanPath, errs),
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
 		account.routes(issuer.Path+"/account/v1"),
 	)

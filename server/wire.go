@@ -50,6 +50,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 // wiring is a configuration with all defaults filled in, and the parts that were created so far.
 type wiring struct {
 	config    Config
+	places    authorize.Places // nil: none
 	platforms Platforms
 	hasher    *password.Hasher
 	server    *Server
@@ -65,6 +66,9 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 	}
 	c.RecordAge = cmp.Or(c.RecordAge, RecordAge)
 	w = wiring{config: c, server: &Server{settings: c.Settings, stores: c.Stores, logger: c.Logger}}
+	if w.places, err = openPlaces(c.Settings); err != nil {
+		return w, err
+	}
 	if w.config.Ring == nil {
 		if w.config.Ring, err = keys.ParseRing(c.Settings.MasterKey.Reveal()); err != nil {
 			return w, err
@@ -204,7 +208,7 @@ func (w wiring) scans(service *authorize.Service, apps identity.Apps, tokens *we
 	}
 	return authorize.NewScans(authorize.ScansConfig{Service: service, Users: w.config.Stores.Users,
 		Events: w.config.Stores.Events, Volatile: w.config.Volatile, Enabled: s.Scan,
-		Numbers: authorize.NumberMatching(s.ScanNumber), Codes: codes, Now: w.config.Now})
+		Numbers: authorize.NumberMatching(s.ScanNumber), Codes: codes, Places: w.places, Now: w.config.Now})
 }
 
 // wechat returns the service for browsers that go to pages of WeChat.

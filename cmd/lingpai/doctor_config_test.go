@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/places/placestest"
 )
 
 func TestDoctorReportsAllProblemsOfTheConfigurationAndContinues(t *testing.T) {
@@ -86,4 +88,22 @@ func TestDoctorAndServeWarnOfFilesThatOthersCanRead(t *testing.T) {
 	p.logged("users of this machine other than its owner can read the secrets in c.yaml (mode 0604)")
 	require.NotContains(t, p.Log(), "hidden")
 	require.NoError(t, p.stop())
+}
+
+// TestDoctorAndServeReadTheFileOfPlaces, and say which setting names it.
+func TestDoctorAndServeReadTheFileOfPlaces(t *testing.T) {
+	t.Parallel()
+	o, _ := healthy(t)
+	requireFinding(t, o.examined("--browser-scan-places", placestest.File(t)), "configuration", statusOK,
+		"the places of screens are from GeoLite2-City of 2026-01-01", "")
+	wrong := placestest.Write(t, placestest.ASN, map[string]placestest.Place{"192.0.2.0/24": {}})
+	o.write("other", "PK")
+	for file, says := range map[string]string{wrong: `type "GeoLite2-ASN"`, "other": "not a database",
+		"none.mmdb": "no such file or directory"} {
+		requireFinding(t, o.examined("--browser-scan-places", file), "configuration", statusFault, says,
+			"GeoLite2-City.mmdb")
+		refused := o.refused("serve", "--browser-scan-places", file)
+		require.Contains(t, refused, "browser.scan_places (LINGPAI_BROWSER_SCAN_PLACES): ")
+		require.Contains(t, refused, says)
+	}
 }

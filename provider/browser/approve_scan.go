@@ -44,10 +44,12 @@ func (h ApproveScan) Page(w http.ResponseWriter, r *http.Request) {
 // ask shows the page that asks whether the screen may sign in.
 func (h ApproveScan) ask(v visit, next authorize.Next) {
 	s := v.scanned
+	place, callerPlace := h.scans.Places(s, v.r.RemoteAddr, h.pages.Language(v.r))
 	h.show(v, http.StatusOK, pages.ApproveScan{
 		Form: h.form(v, "", pages.Field{Name: "session", Value: next.User.ID}), Client: s.Client, Host: s.Host,
 		User: next.User.Name(), OtherAccount: h.url(v, SignInPath, next.Seen()) + asAnother, Numbers: s.Numbers,
-		Address: s.Address, Device: s.Device, Near: s.Near})
+		Address: s.Address, Device: s.Device, Near: s.Near, Place: place, CallerPlace: callerPlace,
+		Age: s.Age})
 }
 
 // decide does what the user has decided.

@@ -43,7 +43,7 @@ func shape(document *html.Node) string {
 
 // named returns the samples with a name, and pages whose other texts from outside are this name.
 func named(name string) []pagestest.Sample {
-	return append(pagestest.Samples(name, name),
+	return append(pagestest.Samples(pagestest.Names{Client: name, User: name, Place: name, OtherPlace: name}),
 		pagestest.Sample{Name: "user code", Page: pages.Device{UserCode: name}},
 		pagestest.Sample{Name: "device", Page: pages.ApproveDevice{Device: name}},
 		pagestest.Sample{Name: "detail", Page: pages.Error{Kind: pages.InvalidRequest, Detail: name}})

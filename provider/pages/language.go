@@ -18,7 +18,12 @@ const Chinese = "zh-CN"
 
 // Language returns the language of the pages for a request.
 func (p *Pages) Language(r *http.Request) string {
-	return languageOf(r.URL.Query(), r.Header, p.theme.Language)
+	return p.LanguageOf(r.URL.Query().Get("ui_locales"), r.Header)
+}
+
+// LanguageOf returns the language for a request whose parameter ui_locales is not in its query.
+func (p *Pages) LanguageOf(locales string, header http.Header) string {
+	return languageOf(locales, header, p.theme.Language)
 }
 
 // maxLocales is how many languages of a request are read.
@@ -43,9 +48,9 @@ func otherThan(lang string) string {
 
 // languageOf returns the language for a request: the first that fits of the parameter ui_locales (OpenID Connect Core
 // §3.1.2.1), the header Accept-Language, and the default.
-func languageOf(query url.Values, header http.Header, fallback string) string {
+func languageOf(locales string, header http.Header, fallback string) string {
 	var wanted []language.Tag
-	for n, name := range strings.Fields(query.Get("ui_locales")) {
+	for n, name := range strings.Fields(locales) {
 		if tag, err := language.Parse(name); err == nil && n < maxLocales {
 			wanted = append(wanted, tag)
 		}

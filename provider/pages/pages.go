@@ -60,8 +60,8 @@ func newPages(base string, theme Theme, style string, templates fs.FS, words ...
 
 // parse returns the templates in a language by name, with words. It panics if one is wrong: tests read all of them.
 func (p *Pages) parse(lang string, templates fs.FS, w words) map[string]*template.Template {
-	funcs := template.FuncMap{"say": w.say, "count": w.count, "minutes": w.minutes, "ago": w.ago, "scope": w.scope,
-		"has": w.has, "shown": shown, "link": link,
+	funcs := template.FuncMap{"say": w.say, "count": w.count, "minutes": w.minutes, "ago": w.ago, "elapsed": w.elapsed,
+		"scope": w.scope, "has": w.has, "shown": shown, "link": link,
 		"lang": func() string { return lang }, "other_lang": func() string { return otherThan(lang) },
 		"service": func() string { return shown(p.theme.Name) },
 		"asset":   func(name string) string { return p.assets[name].path }}
@@ -92,7 +92,7 @@ type view struct {
 // Render writes a page with a status, in the language of a request.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page Page) {
 	query := r.URL.Query()
-	lang := languageOf(query, r.Header, p.theme.Language)
+	lang := p.Language(r)
 	v := view{Page: page, Theme: p.theme}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead { // others cannot be repeated by a link
 		v.OtherURL = inLanguage(query, otherThan(lang))

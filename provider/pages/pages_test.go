@@ -25,7 +25,7 @@ import (
 func everyPage(t *testing.T, test func(t *testing.T, sample pagestest.Sample, response *http.Response)) {
 	p := newPages(t, newTheme(t))
 	for _, lang := range pages.Languages() {
-		for _, sample := range pagestest.Samples("Example Shop", "wang.fang") {
+		for _, sample := range pagestest.Samples(pagestest.English) {
 			t.Run(lang+" "+sample.Name, func(t *testing.T) {
 				t.Parallel()
 				test(t, sample, render(p, lang, sample.Page))
@@ -38,7 +38,7 @@ func everyPage(t *testing.T, test func(t *testing.T, sample pagestest.Sample, re
 func TestSamplesAreOfAllPages(t *testing.T) {
 	t.Parallel()
 	sampled := map[string]bool{"layout": true}
-	for _, sample := range pagestest.Samples("Example Shop", "wang.fang") {
+	for _, sample := range pagestest.Samples(pagestest.English) {
 		sampled[sample.Page.Template()] = true
 		if page, isError := sample.Page.(pages.Error); isError {
 			sampled[string(page.Kind)] = true
@@ -248,6 +248,19 @@ func TestTimes(t *testing.T) {
 	} {
 		document := parsed(t, render(p, "en", pages.ChooseAccount{Accounts: []pages.Account{{Age: age}}}))
 		require.Equal(t, want, textOf(elements(document, "button")[0]))
+	}
+}
+
+// TestAgesOfCodes are in seconds, or in minutes from two on.
+func TestAgesOfCodes(t *testing.T) {
+	t.Parallel()
+	p := newPages(t, newTheme(t))
+	for age, want := range map[time.Duration]string{
+		-time.Second: "a second ago", 0: "a second ago", time.Second: "a second ago", 2 * time.Second: "2 seconds ago",
+		119 * time.Second: "119 seconds ago", 2 * time.Minute: "2 minutes ago", 359 * time.Second: "5 minutes ago",
+	} {
+		document := parsed(t, render(p, "en", pages.ApproveScan{Age: age}))
+		require.Contains(t, textOf(elements(document, "main")[0]), "The code was shown "+want+".")
 	}
 }
 

@@ -3,6 +3,7 @@ package pages
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"rsc.io/qr"
 )
@@ -53,11 +54,14 @@ type ApproveScan struct {
 	Client       string
 	Host         string // where the screen leads to
 	User         string
-	OtherAccount string // URL to continue as somebody else
-	Numbers      []int  // several: to choose among; one: to compare
-	Address      string // the screen's IP address
-	Device       string // how it describes itself
-	Near         bool   // it is in the same network as the phone
+	OtherAccount string        // URL to continue as somebody else
+	Numbers      []int         // several: to choose among; one: to compare
+	Address      string        // the screen's IP address
+	Device       string        // how it describes itself
+	Near         bool          // it is in the same network as the phone
+	Place        string        // where the screen probably is; "": unknown
+	CallerPlace  string        // where the phone probably is; "": unknown, or no other place
+	Age          time.Duration // of the code
 }
 
 // ScanDone says on the phone what has come of it.

@@ -79,6 +79,14 @@ func (w words) ago(age time.Duration) (template.HTML, error) {
 	}
 }
 
+// elapsed returns a text about a time that has passed: in seconds if it is less than two minutes, or in minutes.
+func (w words) elapsed(key string, passed time.Duration) (template.HTML, error) {
+	if passed < 2*time.Minute {
+		return w.count(key+".seconds", max(1, int(passed/time.Second)))
+	}
+	return w.count(key+".minutes", int(passed/time.Minute))
+}
+
 // scope returns what a scope allows, in words.
 func (w words) scope(name string) (template.HTML, error) {
 	if key := "scope." + name; w.has(key) {

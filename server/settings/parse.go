@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -252,6 +253,22 @@ func parseScanPage(c *Settings, value string) error {
 		return errors.New("not a page as in app.json, without a slash before it and without a query")
 	}
 	c.ScanPage = value
+	return nil
+}
+
+// parseScanPlaces looks only whether there is a file. The server reads it, and other commands have no use for it.
+func parseScanPlaces(c *Settings, path string) error {
+	c.ScanPlaces = path
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return errors.Unwrap(err) // without the path, see setting.read
+	case !info.Mode().IsRegular():
+		return errors.New("not a file")
+	}
 	return nil
 }
 

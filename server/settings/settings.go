@@ -52,6 +52,7 @@ type Settings struct {
 	ScanNumber                          string // as authorize.NumberMatching
 	ScanApp, ScanPage, ScanVersion      string // as in signin.MiniProgramCodes
 	ScanUnpublished                     bool
+	ScanPlaces                          string // path of a file for package places; "": none
 	SessionLimit                        int
 	AddressAttempts                     int
 	LimitOverrides                      map[limits.Name]limits.Rate

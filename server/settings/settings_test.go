@@ -306,5 +306,5 @@ func TestIssuerIsHTTPSUnlessNobodyElseCanListen(t *testing.T) {
 var invalidScans = map[string][]string{
 	"browser.scan": {"yes"}, "browser.scan_number": {"", "Choose", "none"}, "browser.scan_app": {"wx1"},
 	"browser.scan_page": {"/pages/scan", "a?b"}, "browser.scan_env_version": {"beta"},
-	"browser.scan_check_path": {"1.0"},
+	"browser.scan_check_path": {"1.0"}, "browser.scan_places": {"none.mmdb", "."},
 }

@@ -160,6 +160,9 @@ func sessionSettings() []setting {
 				c.ScanUnpublished = !check
 				return err
 			}},
+		{key: "browser.scan_places", usage: "path of a file with the places of IP addresses, in the format of " +
+			"MaxMind, such as GeoLite2-City.mmdb, read at the start, by which the phone says where such a screen " +
+			"is; empty: it shows only the address", parse: parseScanPlaces},
 		{key: "session.limit", fallback: "20",
 			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
 				"the least recently used ones end",

@@ -36,7 +36,7 @@ func testAccessible(t *testing.T, browser context.Context) {
 	for _, look := range wanted {
 		ctx := harness.Tab(t, browser)
 		require.NoError(t, chromedp.Do(ctx, as(look)))
-		for _, sample := range pagestest.Samples("", "") {
+		for _, sample := range pagestest.Samples(pagestest.English) {
 			at := sample.Name + "-" + look.name
 			still := site.URL + "/still/" + look.language + "/" + sample.Name
 			require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(still)), at)

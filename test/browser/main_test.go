@@ -59,11 +59,13 @@ func newSite(t *testing.T) site {
 	mux.HandleFunc(pages.AssetPattern, s.ServeAsset)
 	mux.HandleFunc("GET /sign-in/scan/code", pictureOfACode)
 	mux.HandleFunc("/sign-in/wechat", simulated(t))
-	for _, sample := range pagestest.Samples("示例商城 Example Shop", "wang.fang") {
+	both := pagestest.Chinese
+	both.Client += " " + pagestest.English.Client
+	for _, sample := range pagestest.Samples(both) {
 		mux.HandleFunc("GET /"+sample.Name, s.page(sample.Page))
 	}
-	for language, client := range map[string]string{"en": "Example Shop", "zh-CN": "示例商城"} {
-		for _, sample := range pagestest.Samples(client, "wang.fang") {
+	for language, names := range map[string]pagestest.Names{"en": pagestest.English, "zh-CN": pagestest.Chinese} {
+		for _, sample := range pagestest.Samples(names) {
 			mux.HandleFunc("GET /still/"+language+"/"+sample.Name, s.still(sample.Page))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lingpai/lingpai/places"
 	"github.com/lingpai/lingpai/server/settings"
 )
 
@@ -29,6 +30,9 @@ func (d *doctor) checkConfiguration(context.Context) {
 	d.checkExposure()
 	d.checkLives()
 	d.checkRetention()
+	if file := d.settings.ScanPlaces; file != "" && !d.unreadable() && !d.faulty("browser.scan_places") {
+		checkPlaces(d.report, file)
+	}
 	d.checkFiles()
 }
 
@@ -74,6 +78,17 @@ func (d *doctor) checkRetention() {
 	case c.AuditRetention == 0:
 		d.report.ok("note: audit.retention is 0s, so the audit log is never pruned, and the database grows")
 	}
+}
+
+// checkPlaces reads a file of places as a server does.
+func checkPlaces(r *report, file string) {
+	read, err := places.Read(file)
+	if err != nil {
+		r.fault(fmt.Sprintf("browser.scan_places (LINGPAI_BROWSER_SCAN_PLACES): %q: %s", file, err),
+			"set it to a file such as GeoLite2-City.mmdb, or leave it out")
+		return
+	}
+	r.ok(fmt.Sprintf("the places of screens are from %s of %s", read.Type(), read.Built().UTC().Format(time.DateOnly)))
 }
 
 // checkFiles checks who can read and change the files of the settings.

@@ -13,8 +13,21 @@ type Sample struct {
 	Page pages.Page
 }
 
-// Samples returns at least one sample of each page, with the names of a client and of a user.
-func Samples(client, user string) []Sample {
+// Names are the names on the samples.
+type Names struct {
+	Client, User      string
+	Place, OtherPlace string // of a screen and of a phone
+}
+
+// Names as people who read a language may see them.
+var (
+	English = Names{Client: "Example Shop", User: "wang.fang", Place: "Shanghai, China", OtherPlace: "Hangzhou, China"}
+	Chinese = Names{Client: "示例商城", User: "wang.fang", Place: "中国上海", OtherPlace: "中国杭州"}
+)
+
+// Samples returns at least one sample of each page, with names.
+func Samples(names Names) []Sample {
+	client, user := names.Client, names.User
 	form := pages.Form{Action: "/here?to=authorize", Hidden: []pages.Field{{Name: "seen", Value: client}}}
 	signIn := pages.SignIn{Form: form, Client: client, Username: user}
 	wrong, missing, waiting, fixed := signIn, signIn, signIn, signIn
@@ -65,7 +78,7 @@ func Samples(client, user string) []Sample {
 		{"form-post", pages.FormPost{Form: pages.Form{Action: "/callback",
 			Hidden: []pages.Field{{Name: "state", Value: client}}}, Destination: "shop.example.com"}},
 	}
-	samples = append(samples, scanSamples(form, client, user)...)
+	samples = append(samples, scanSamples(form, names)...)
 	for _, kind := range []pages.ErrorKind{pages.UnknownClient, pages.UnknownRedirect, pages.InvalidRequest,
 		pages.Refused, pages.Expired, pages.ForeignForm, pages.CookiesBlocked, pages.TooManyRequests,
 		pages.Unavailable, pages.Internal, pages.NotFound} {
@@ -84,7 +97,8 @@ func Samples(client, user string) []Sample {
 }
 
 // scanSamples returns the pages of a screen whose code is scanned, and of the phone.
-func scanSamples(form pages.Form, client, user string) []Sample {
+func scanSamples(form pages.Form, names Names) []Sample {
+	client, user := names.Client, names.User
 	code, err := pages.NewQR("https://login.example.com/scan/Q0FsY2lmZXIgaW0gRGV6ZW1iZXIgMjAy")
 	if err != nil {
 		panic(err) // it is short
@@ -96,9 +110,9 @@ func scanSamples(form pages.Form, client, user string) []Sample {
 	scanned.Scanned, miniProgram.Picture = true, "/sign-in/scan/code?screen=Q0Fs"
 	ask := pages.ApproveScan{Form: form, Client: client, Host: "shop.example.com", User: user,
 		OtherAccount: "/sign-in?to=scan", Numbers: []int{17, 42, 88}, Address: "203.0.113.9",
-		Device: "Chrome, Windows", Near: true}
+		Device: "Chrome, Windows", Near: true, Place: names.Place, Age: 12 * time.Second}
 	far := ask
-	far.Near, far.Numbers = false, []int{42}
+	far.Near, far.Numbers, far.CallerPlace, far.Age = false, []int{42}, names.OtherPlace, 95*time.Second
 	samples := []Sample{{"scan", shown}, {"scan-scanned", scanned},
 		{"scan-mini-program", miniProgram},
 		{"scan-denied", pages.ScanOver{Reason: pages.ScanDenied, Again: here, OtherWay: otherWay}},

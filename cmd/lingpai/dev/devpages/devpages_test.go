@@ -96,7 +96,8 @@ func samples() (all []pages.Page) {
 	}
 	for _, numbers := range [][]int{nil, {42}, {42, 17, 88}} {
 		all = append(all, devpages.ScanQuestion{Action: "/demo/mini-program?user=<b>", User: "<b>", Client: "<b>",
-			Host: "<b>", Address: "<b>", Device: "<b>", Numbers: numbers, Near: len(numbers) == 1})
+			Host: "<b>", Address: "<b>", Device: "<b>", Numbers: numbers, Near: len(numbers) == 1,
+			Place: "<b>", CallerPlace: "<b>"})
 	}
 	for _, kind := range []devpages.ScanResultKind{devpages.ScanApproved, devpages.ScanDenied, devpages.ScanReported,
 		devpages.ScanExpired, devpages.ScanTaken, devpages.ScanDecided, devpages.ScanNotScanned,

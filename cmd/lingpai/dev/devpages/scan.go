@@ -1,5 +1,7 @@
 package devpages
 
+import "time"
+
 // ScanQuestion is the page of the mini-program that asks a user whether a screen may sign in whose code they have
 // scanned. It is the answer of POST /scan/look. The field "decision" of its form is "allow", "deny" or "report"; after
 // "allow" follow a space and the number that was chosen, if there were several.
@@ -15,7 +17,14 @@ type ScanQuestion struct {
 	Device  string `json:"device"`  // "": it does not say
 	Numbers []int  `json:"numbers"` // several: to choose among; one: to compare
 	Seconds int    `json:"expires_in"`
+
+	Place       string    `json:"place"`        // where the screen probably is; "": unknown
+	CallerPlace string    `json:"caller_place"` // where the phone is, if that is elsewhere
+	ShownAt     time.Time `json:"shown_at"`
 }
+
+// Age returns for how long the code has been shown.
+func (q ScanQuestion) Age() time.Duration { return time.Since(q.ShownAt) }
 
 // ScanResult is the page of the mini-program that says what has come of a scan.
 type ScanResult struct {

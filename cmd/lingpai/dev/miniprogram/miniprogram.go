@@ -81,7 +81,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // ask says that the user has scanned the code, and asks what to do.
 func (h *Handler) ask(w http.ResponseWriter, r *http.Request, l launch) {
 	var page devpages.ScanQuestion
-	failed := h.call(r.Context(), l, "/look", url.Values{"scene": {l.scene}}, &page)
+	failed := h.call(r.Context(), l, "/look", url.Values{"scene": {l.scene},
+		"ui_locales": {h.config.Pages.Language(r)}}, &page)
 	if failed != nil {
 		h.show(w, r, *failed)
 		return
