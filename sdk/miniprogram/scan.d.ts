@@ -18,6 +18,10 @@ export interface Screen {
   address: string;
   /** Whether the screen is in the network of this device. */
   near: boolean;
+  /** Where the screen probably is, such as `Shanghai, China`, in the `language` of `createAuth`. Absent: unknown. */
+  place?: string;
+  /** Where this device probably is, if that is not where the screen is. */
+  caller_place?: string;
   /** What the screen says that it is, such as `Chrome, Windows`. */
   device?: string;
   /** Three: the user must choose the one that the screen shows. One: the user compares it. None: there is nothing to compare. */

@@ -34,7 +34,7 @@ const scan = (auth, options) => {
 
   const explain = err => {
     const known = messages[err.scan || err.code];
-    if (known) err.message = known[config.english ? 1 : 0];
+    if (known) err.message = known[+config.english];
     throw err;
   };
   const handle = handleIn(Object(options), config.issuer);
@@ -42,7 +42,7 @@ const scan = (auth, options) => {
   const decide = (what, fields) => send(what, fields).then(() => undefined);
 
   if (!handle) return Promise.reject(http.fail('unknown_code', { description: 'q is no address of a code of ' + config.issuer + ', and scene is no handle' })).catch(explain);
-  return send('look', { scene: sceneOf(platform) }).then(found => {
+  return send('look', { scene: sceneOf(platform), ui_locales: config.english ? 'en' : 'zh' }).then(found => {
     if (!found.client_name) throw http.fail('invalid_response', { retryable: true });
     const screen = Object.assign({ numbers: [] }, found);
     return {

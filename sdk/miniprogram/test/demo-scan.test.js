@@ -73,7 +73,7 @@ test('is registered, has all handlers, and declines as prominently as it approve
     assert.equal(typeof shown[/bindtap="(\w+)"/.exec(button)[1]], 'function');
   }
   const all = read('pages/scan/scan.wxml');
-  for (const [, name] of all.matchAll(/{{(?:[^}]*?\W)?screen\.(\w+)/g)) assert.ok(['client_name', 'near', 'address', 'device', 'host', 'numbers'].includes(name), name);
+  for (const [, name] of all.matchAll(/{{(?:[^}]*?\W)?screen\.(\w+)/g)) assert.ok(['client_name', 'near', 'address', 'place', 'caller_place', 'device', 'host', 'numbers'].includes(name), name);
 });
 
 test('the demo scans with the camera, and opens the page with the address', async () => {

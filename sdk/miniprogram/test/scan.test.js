@@ -34,7 +34,7 @@ test('signs in silently, shows who asks, and approves with a token for the issue
   });
   assert.equal(await approve(34), undefined);
   assert.equal(issuer.screens.get(handle).decision, 'approved');
-  assert.deepEqual(sent(issuer), [['/scan/look', { scan: handle, scene: '1011' }], ['/scan/approve', { scan: handle, number: '34' }]]);
+  assert.deepEqual(sent(issuer), [['/scan/look', { scan: handle, scene: '1011', ui_locales: 'en' }], ['/scan/approve', { scan: handle, number: '34' }]]);
   issuer.requests.filter(({ path }) => path.startsWith('/scan/')).forEach(({ authorization }) => assert.equal(claims(authorization).aud, 'https://login.test'));
   assert.equal(device.logins, 1);
 });
@@ -43,6 +43,15 @@ test('finds the handle in an address, encoded or not, and in a mini-program code
   for (const page of [{ q: address }, { q: encodeURIComponent(address) }, { scene: handle }, { scene: encodeURIComponent(handle) }]) {
     const { app } = screens();
     assert.equal((await app.scan(page)).screen.client_name, 'The shop');
+  }
+});
+
+test('asks for the places in the language of the app, and passes them on', async () => {
+  for (const [language, expected] of [['zh-CN', 'zh'], ['en', 'en']]) {
+    const { issuer, app } = screens({ ...shop, place: '中国上海', caller_place: '中国杭州' }, { launch: { options: { language } } });
+    const { screen } = await app.scan({ q: address });
+    assert.deepEqual([screen.place, screen.caller_place], ['中国上海', '中国杭州']);
+    assert.equal(sent(issuer)[0][1].ui_locales, expected);
   }
 });
 

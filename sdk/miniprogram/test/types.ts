@@ -27,7 +27,7 @@ async function use(): Promise<User> {
 
 async function decide(options: Record<string, string | undefined>): Promise<void> {
   const { screen, approve, decline }: Scan = await scan(auth, options)
-  const asks: string = screen.client_name + screen.address + screen.shown_at + (screen.host || '') + (screen.device || '')
+  const asks: string = screen.client_name + screen.address + screen.shown_at + (screen.host || '') + (screen.device || '') + (screen.place || '') + (screen.caller_place || '')
   if (!asks || !screen.near || screen.expires_in < 5) return decline(true)
   // @ts-expect-error: it is a number, not the list
   await approve(screen.numbers)
