@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"sync"
@@ -41,7 +42,8 @@ func screensWait(t *testing.T, env []string) {
 	count := affordable(t, *pendingScans)
 	database := t.TempDir() + "/lingpai.db"
 	o := migrated(t, append(env, "LINGPAI_DATABASE_URL=sqlite:"+database, "LINGPAI_LOG_LEVEL=info",
-		"LINGPAI_BROWSER_SCAN=true", fmt.Sprintf("LINGPAI_SERVER_CONNECTIONS=%d", count+500))...)
+		"LINGPAI_BROWSER_SCAN=true", "LINGPAI_BROWSER_SCAN_NUMBER=off",
+		fmt.Sprintf("LINGPAI_SERVER_CONNECTIONS=%d", count+500))...)
 	o.ok("clients", "create", "shop", "--first-party", "--grant", "authorization_code", "--scope", "openid",
 		"--redirect-uri", callback)
 	o.ok("clients", "create", "phone", "--public", "--first-party", "--grant", "password", "--scope", "signin.approve",
@@ -78,6 +80,7 @@ type waitingScreen struct {
 	client *http.Client
 	cookie string
 	handle string
+	page   string // URL of the page
 	link   string // answers when the code was scanned
 }
 
@@ -103,10 +106,10 @@ func openScreens(t *testing.T, base string, count int) []waitingScreen {
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, http.StatusSeeOther, response.StatusCode)
-		at, err := url.Parse(response.Header.Get("Location"))
+		at, err := response.Location()
 		require.NoError(t, err)
 		handle := at.Query().Get("screen")
-		screens[n] = waitingScreen{client, response.Header.Get("Set-Cookie"), handle,
+		screens[n] = waitingScreen{client, response.Header.Get("Set-Cookie"), handle, at.String(),
 			base + "/sign-in/scan/wait?known=pending&screen=" + handle}
 	}
 	return screens
@@ -141,30 +144,74 @@ func (s waitingScreen) wait(ctx context.Context, polls, changed *atomic.Int64) {
 	}
 }
 
-// requireScan has a phone scan the code of a page that waits, and logs how much later than the phone the page learns of
-// it.
+// requireScan has a phone scan the code of a page that waits, and approve. It logs how much later than the phone the
+// page learns of each, and when it has signed in.
 func (s waitingScreen) requireScan(t *testing.T, base string) {
 	t.Helper()
 	a := postFrom(t, http.DefaultClient, 0, base+"/token", url.Values{"grant_type": {"password"},
 		"client_id": {"phone"}, "username": {"alice"}, "password": {goodPassword}})
 	require.Equal(t, http.StatusOK, a.status, a.members)
-	learned := make(chan time.Time, 1)
-	go func() {
-		s.ask(t.Context())
-		learned <- time.Now()
-	}()
-	time.Sleep(time.Second)
-	require.Empty(t, learned)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/scan/look",
-		strings.NewReader(url.Values{"scan": {s.handle}}.Encode()))
-	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+a.text("access_token"))
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, step := range []string{"look", "approve"} {
+		learned := make(chan time.Time, 1)
+		go func() {
+			s.ask(t.Context())
+			learned <- time.Now()
+		}()
+		time.Sleep(time.Second)
+		require.Empty(t, learned)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/scan/"+step,
+			strings.NewReader(url.Values{"scan": {s.handle}}.Encode()))
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+a.text("access_token"))
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		began := time.Now()
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Less(t, response.StatusCode, 300)
+		answered := time.Now()
+		t.Logf("%s: the phone is answered after %v, and the screen %v later", step, answered.Sub(began),
+			(<-learned).Sub(answered))
+		s.link = strings.Replace(s.link, "known=pending", "known=scanned", 1)
+	}
 	began := time.Now()
-	response, err := http.DefaultClient.Do(request)
+	s.requireSignedIn(t, base)
+	t.Logf("the screen is signed in and back at the client's site after another %v", time.Since(began))
+}
+
+// requireSignedIn loads the page once its code was approved, submits its form, and goes on to the client.
+func (s waitingScreen) requireSignedIn(t *testing.T, base string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	at, err := url.Parse(s.page)
+	require.NoError(t, err)
+	cookie, err := http.ParseSetCookie(s.cookie)
+	require.NoError(t, err)
+	jar.SetCookies(at, []*http.Cookie{cookie})
+	browser := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if strings.HasPrefix(r.URL.String(), callback) {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+	shown, err := browser.Get(s.page)
+	require.NoError(t, err)
+	require.NoError(t, shown.Body.Close())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.page, nil)
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Origin", base)
+	response, err := browser.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusOK, response.StatusCode)
-	answered := time.Now()
-	t.Logf("the phone is answered after %v, and the screen %v later", answered.Sub(began), (<-learned).Sub(answered))
+	parameters := at.Query()
+	for _, own := range []string{"to", "screen", "screen_round"} {
+		parameters.Del(own)
+	}
+	response, err = browser.Get(base + "/authorize?" + parameters.Encode())
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Contains(t, response.Header.Get("Location"), callback+"?code=")
 }
