@@ -176,13 +176,16 @@ func (s *Scans) Shown(ctx context.Context, handle string, browser Browser) (OnSc
 // ForMiniProgram reports whether codes open a mini-program.
 func (s *Scans) ForMiniProgram() bool { return s.config.Codes != nil }
 
-// Picture returns the picture of a code that a browser shows, and that opens a mini-program. WeChat makes few for an
-// app, so each code gets few. It returns ErrNoScan, oauth.TooManyRequests, and the errors of
-// [signin.MiniProgramCodes.Picture].
+// Picture returns the picture of a code that a browser shows, and that opens a mini-program; nothing if codes are
+// addresses. WeChat makes few for an app, so each code gets few. It returns ErrNoScan, oauth.TooManyRequests, and the
+// errors of [signin.MiniProgramCodes.Picture].
 func (s *Scans) Picture(ctx context.Context, handle string, browser Browser) (contentType string, body []byte,
 	err error) {
 	if _, err := s.Shown(ctx, handle, browser); err != nil {
 		return "", nil, err
+	}
+	if !s.ForMiniProgram() {
+		return "", nil, nil
 	}
 	for _, uses := range []limits.Uses{limits.Of(limits.ScanPictures, handle), limits.Of(limits.AllScanPictures)} {
 		if err := s.config.Service.limiter.Count(ctx, uses); err != nil {

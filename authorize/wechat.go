@@ -15,6 +15,7 @@ import (
 // WechatConfig holds the dependencies of a Wechat, and what the operator wants. The dependencies are required.
 type WechatConfig struct {
 	Service  *Service
+	Scans    *Scans
 	Apps     identity.Apps
 	Profiles identity.Profiles
 	Pages    signin.WechatPages
@@ -31,35 +32,6 @@ type Wechat struct{ config WechatConfig }
 
 // NewWechat returns a Wechat.
 func NewWechat(c WechatConfig) *Wechat { return &Wechat{c} }
-
-// Ways are the ways in which a user can sign in for a request, in a browser where it is.
-type Ways struct {
-	Apps     []identity.App // whose pages at WeChat are of use; none if the store fails
-	Password bool           // a password would do: see Request.accepts
-	First    bool           // the apps stand first
-	Frame    bool           // the page of the first app is also shown in a frame
-}
-
-// Ways returns the ways for a request, in a browser with a User-Agent header.
-func (w *Wechat) Ways(ctx context.Context, r Request, userAgent string) Ways {
-	environment, classes := EnvironmentOf(userAgent), w.config.Service.classes
-	ways := Ways{Password: r.accepts(classes[identity.MethodPassword]), First: environment == InWechat}
-	if !r.accepts(classes[identity.PlatformWechat]) {
-		return ways
-	}
-	for _, id := range w.config.AppIDs {
-		app, err := signin.FindApp(ctx, w.config.Apps, identity.PlatformWechat, id)
-		switch {
-		case err != nil:
-			w.config.Service.logger.WarnContext(ctx, "an app of browser.wechat_apps cannot be offered", "appid", id,
-				"error", err)
-		case environment.offers(app.Kind):
-			ways.Apps = append(ways.Apps, app)
-		}
-	}
-	ways.Frame = w.config.Frame && environment == Desktop && len(ways.Apps) > 0
-	return ways
-}
 
 // Origin returns the origin of WeChat's pages.
 func (w *Wechat) Origin() string { return w.config.Pages.Origin() }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/limits"
+	"github.com/lingpai/lingpai/provider/pages"
 	serversettings "github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
@@ -64,7 +65,7 @@ func TestPagesWithoutMiniProgramCodes(t *testing.T) {
 		shown := w.screen()
 		picture := shown.picture(shown.show("shop"))
 		require.Equal(t, http.StatusOK, picture.status, name)
-		require.Equal(t, "image/svg+xml", picture.header.Get("Content-Type"))
+		require.Equal(t, "image/png", picture.header.Get("Content-Type"))
 		require.Equal(t, "default-src 'none'; sandbox", picture.header.Get("Content-Security-Policy"))
 		require.Contains(t, w.log.String(), "no mini-program code")
 	}
@@ -90,5 +91,32 @@ func TestFewPicturesAreMade(t *testing.T) {
 		other := w.screen()
 		shown := other.picture(other.show("shop"))
 		require.Equal(t, name == limits.ScanPictures, shown.header.Get("Content-Type") == "image/jpeg")
+	}
+}
+
+// TestPressingACode: on the phone that shows it nobody can scan a code, so in WeChat it is a picture to press for long,
+// and the page says so. WeChat's scene for that is no reason to refuse it there.
+func TestPressingACode(t *testing.T) {
+	t.Parallel()
+	for name, option := range map[string]option{"address": func(*settings) {}, "mini-program": forMiniProgram} {
+		t.Run(name, func(t *testing.T) {
+			w := newScans(t, option)
+			s, ada := w.screen(), w.phone("ada")
+			require.NotContains(t, s.show("shop").body, "长按")
+			s.sends.Set("User-Agent", inWechat)
+			p := s.show("shop")
+			require.Contains(t, p.body, "请长按二维码")
+			shown := s.picture(p)
+			require.Equal(t, http.StatusOK, shown.status)
+			if name == "address" {
+				code, err := pages.NewQR(w.issuer + "/scan/" + handleOf(t, p))
+				require.NoError(t, err)
+				require.Equal(t, string(code.PNG()), shown.body)
+			}
+			require.Equal(t, http.StatusNotFound, w.screen().picture(p).status, "another browser")
+			require.Equal(t, http.StatusOK, ada.look(handleOf(t, p), "scene", "1012").status)
+			require.Equal(t, http.StatusNoContent, ada.approve(handleOf(t, p), "number", numberOn(t, p)).status)
+			s.code(s.goOn(s.again(p)), "shop")
+		})
 	}
 }

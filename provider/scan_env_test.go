@@ -62,7 +62,7 @@ func (w scans) screen() screen {
 func (s screen) at(target string) page { return s.follow(s.open(target)) }
 
 var (
-	scanLink   = regexp.MustCompile(`<a id="way-scan"[^>]* href="([^"]*)"`)
+	scanLink   = regexp.MustCompile(`<a id="way-(?:scan|press)"[^>]* href="([^"]*)"`)
 	waitURL    = regexp.MustCompile(`data-wait="([^"]*)"`)
 	shownCode  = regexp.MustCompile(`screen=([A-Za-z0-9_-]{32})`)
 	scanAgain  = regexp.MustCompile(`<a id="scan-again"[^>]* href="([^"]*)"`)

@@ -5,6 +5,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -407,7 +408,7 @@ func TestScansWithoutAStore(t *testing.T) {
 	require.Contains(t, s.again(p).body, `class="qr"`)
 }
 
-// TestScansAreOffered on desktops, where they are turned on, and where the request accepts them.
+// TestScansAreOffered on desktops and in WeChat, where they are turned on, and where the request accepts them.
 func TestScansAreOffered(t *testing.T) {
 	t.Parallel()
 	w := newScans(t, func(s *settings) {
@@ -415,16 +416,19 @@ func TestScansAreOffered(t *testing.T) {
 			c.ContextClasses = identity.ContextClasses{identity.MethodPassword: "urn:password"}
 		})
 	})
-	link := func(w *web, agent string, pairs ...string) bool {
-		return strings.Contains(w.guest(agent).visit(w.request("shop", pairs...)).body, `id="way-scan"`)
+	way := func(w *web, agent string, pairs ...string) string {
+		body := w.guest(agent).visit(w.request("shop", pairs...)).body
+		found := regexp.MustCompile(`id="way-(\w+)" class="([^"]*)"`).FindStringSubmatch(body)
+		return strings.Join(found[min(1, len(found)):], " ")
 	}
-	require.True(t, link(w.web, onDesktop))
-	require.False(t, link(w.web, onPhone))
-	require.False(t, link(w.web, inWechat))
-	require.False(t, link(w.web, onDesktop, "claims",
+	require.Equal(t, "scan button primary", way(w.web, onDesktop))
+	require.Equal(t, "press button", way(w.web, inWechat))
+	require.Empty(t, way(w.web, onPhone))
+	require.Empty(t, way(w.web, inMiniProgram))
+	require.Empty(t, way(w.web, onDesktop, "claims",
 		`{"id_token":{"acr":{"essential":true,"values":["urn:password"]}}}`), "a scan never meets an operator's demand")
 	off := newWeb(t)
-	require.False(t, link(off, onDesktop))
+	require.Empty(t, way(off, onDesktop))
 	v := off.visitor()
 	require.Equal(t, http.StatusNotFound, v.open(onPage("sign-in/scan", off.request("shop"))).status)
 	require.Equal(t, http.StatusOK, v.open("/sign-in/scan/wait?screen="+strings.Repeat("A", 32)).status)

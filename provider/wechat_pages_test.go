@@ -170,27 +170,48 @@ func backWith(t *testing.T, at, code string) string {
 	return parsed.Query().Get("redirect_uri") + "?" + query.Encode()
 }
 
-// TestWaysByEnvironment: each browser is offered what works there, and a password everywhere.
+// TestWaysByEnvironment: each browser is offered what works there, and a password everywhere. Where there is nothing
+// else, the page says where there is more.
 func TestWaysByEnvironment(t *testing.T) {
 	t.Parallel()
 	w := newWechatWeb(t)
-	for agent, app := range map[string]string{onDesktop: websiteApp, onPhone: websiteApp, inWeCom: websiteApp,
-		inWechat: accountApp, inMiniProgram: "", "": websiteApp} {
+	const nowhere, fromMiniProgram, elsewhere = "", "在小程序自己的页面里登录", "在微信里或电脑上重新打开"
+	for agent, want := range map[string]struct{ app, hint string }{
+		onDesktop: {websiteApp, nowhere}, "": {websiteApp, nowhere}, inWechat: {accountApp, nowhere},
+		onPhone: {"", elsewhere}, inWeCom: {"", elsewhere}, inMiniProgram: {"", fromMiniProgram},
+	} {
 		p := w.guest(agent).visit(w.request("shop"))
+		require.Equal(t, want.hint != "", strings.Contains(p.body, `id="hint"`), agent)
+		require.Contains(t, p.body, want.hint, agent)
 		require.Contains(t, p.body, `id="password"`, agent)
-		if app == "" {
+		if want.app == "" {
 			require.NotContains(t, p.body, "way-wechat", agent)
 			continue
 		}
-		require.Contains(t, p.body, "wechat_app="+app, agent)
+		require.Contains(t, p.body, "wechat_app="+want.app, agent)
 		first := strings.Index(p.body, "way-wechat") < strings.Index(p.body, `id="password"`)
 		require.Equal(t, agent == inWechat, first, "%s: which stands first", agent)
 	}
-	g := w.guest(inWechat)
-	p := g.visit(w.request("shop"))
-	other := strings.Replace(html.UnescapeString(wayLink.FindStringSubmatch(p.body)[1]), accountApp, websiteApp, 1)
-	require.Equal(t, http.StatusNotFound, g.visit(other).status, "WeChat would answer 10012")
+	link := html.UnescapeString(wayLink.FindStringSubmatch(w.guest(inWechat).visit(w.request("shop")).body)[1])
+	website := strings.Replace(link, accountApp, websiteApp, 1)
+	require.Equal(t, http.StatusSeeOther, w.guest(onDesktop).visit(website).status)
+	require.Equal(t, http.StatusNotFound, w.guest(inWechat).visit(website).status, "WeChat would answer 10012")
+	require.Equal(t, http.StatusNotFound, w.guest(onPhone).visit(website).status, "nobody could scan it")
 	require.NotContains(t, newWeb(t).guest(onDesktop).visit(w.request("shop")).body, "way-wechat", "none is configured")
+}
+
+// TestNoWayHere: where nothing that the request accepts works, the page says where it does.
+func TestNoWayHere(t *testing.T) {
+	t.Parallel()
+	w := newWechatWeb(t, withClasses)
+	request := w.request("shop", "claims", `{"id_token":{"acr":{"essential":true,"value":"`+wechatClass+`"}}}`)
+	for agent, hint := range map[string]string{onPhone: "在微信里或电脑上重新打开", inMiniProgram: "在小程序自己的页面里登录"} {
+		p := w.guest(agent).visit(request)
+		require.NotContains(t, p.body, `id="password"`, agent)
+		require.Contains(t, p.body, "这里无法使用该应用要求的登录方式", agent)
+		require.Contains(t, p.body, hint, agent)
+	}
+	require.NotContains(t, w.guest(onDesktop).visit(request).body, "这里无法使用")
 }
 
 // TestSigningInWithinWechat: an official account asks nothing of those it knows. It asks others for the profile once

@@ -215,7 +215,7 @@ func (w wiring) scans(service *authorize.Service, apps identity.Apps, tokens *we
 func (w wiring) wechat(service *authorize.Service, signIn *signin.Service, apps identity.Apps) *authorize.Wechat {
 	s := w.config.Settings
 	return authorize.NewWechat(authorize.WechatConfig{
-		Service: service, Apps: apps, Profiles: w.config.Stores.Profiles,
+		Service: service, Scans: w.server.scans, Apps: apps, Profiles: w.config.Stores.Profiles,
 		Pages:    signin.NewWechatPages(signIn, s.WechatConnectURL()),
 		Callback: s.Issuer + browser.WechatReturnPath, Now: w.config.Now,
 		AppIDs: s.WechatApps, Frame: s.WechatFrame, QuickLogin: s.WechatQuickLogin,

@@ -117,24 +117,22 @@ func (h Scan) showCode(v visit, scan authorize.OnScreen) {
 	wait := url.Values{screenParameter: {v.screen}, knownParameter: {string(scan.Progress)}}
 	page := pages.ScanScreen{Client: v.request.Client.Title(), Code: code, Number: scan.Number,
 		Scanned: scan.Progress == authorize.ScanScanned, Here: h.here(v), OtherWay: h.signInURL(v, v.seen),
-		Again: h.again(v), Wait: h.path + ScanWaitPath + "?" + wait.Encode()}
-	if h.scans.ForMiniProgram() {
+		Again: h.again(v), Press: authorize.EnvironmentOf(v.r.UserAgent()).Presses(),
+		Wait: h.path + ScanWaitPath + "?" + wait.Encode()}
+	if page.Press || h.scans.ForMiniProgram() {
 		page.Picture = h.path + ScanCodePath + "?" + url.Values{screenParameter: {v.screen}}.Encode()
 	}
 	h.show(v, http.StatusOK, page)
 }
 
-// Code answers with the picture of a code that opens a mini-program. If WeChat makes none, it is the code of an
-// address, which opens a page instead. A page that is loaded again does not ask for the picture again.
+// Code answers with the picture of a code: one that opens a mini-program, or if WeChat makes none, that of an address,
+// which opens a page unless the operator lets it open a mini-program. A page that is loaded again does not ask for the
+// picture again.
 func (h Scan) Code(w http.ResponseWriter, r *http.Request) {
 	handle := r.URL.Query().Get(screenParameter)
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Content-Security-Policy", "default-src 'none'; sandbox") // of an SVG
-	if !h.scans.ForMiniProgram() {
-		http.NotFound(w, r)
-		return
-	}
+	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	contentType, body, err := h.scans.Picture(r.Context(), handle, h.cookie.read(r))
 	switch {
 	case errors.Is(err, authorize.ErrNoScan):
@@ -142,12 +140,14 @@ func (h Scan) Code(w http.ResponseWriter, r *http.Request) {
 		return
 	case err != nil:
 		h.logger.WarnContext(r.Context(), "no mini-program code: the page shows the code of an address", "error", err)
-		code, failed := pages.NewQR(h.issuer + ScannedPath + handle)
-		if failed != nil {
+	}
+	if body == nil {
+		code, err := pages.NewQR(h.issuer + ScannedPath + handle)
+		if err != nil {
 			http.NotFound(w, r)
 			return
 		}
-		contentType, body = "image/svg+xml", code.SVG()
+		contentType, body = "image/png", code.PNG()
 	}
 	header.Set("Content-Type", contentType)
 	header.Set("Cache-Control", "private, max-age=300, immutable")

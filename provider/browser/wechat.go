@@ -34,8 +34,8 @@ func (h Wechat) Leave(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ways := h.wechat.Ways(r.Context(), v.request, r.UserAgent())
-	n := slices.IndexFunc(ways.Apps, func(app identity.App) bool { return app.ID == v.app })
-	if n < 0 || v.inFrame && !ways.Frame {
+	n := slices.IndexFunc(ways.List, func(way authorize.Way) bool { return v.app != "" && way.App.ID == v.app })
+	if n < 0 || v.inFrame && !ways.List[n].Frame {
 		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
 		return
 	}
@@ -44,7 +44,7 @@ func (h Wechat) Leave(w http.ResponseWriter, r *http.Request) {
 		h.cookie.write(w, v.browser)
 	}
 	_, query, _ := strings.Cut(h.signInURL(v, v.seen), "?")
-	to, trips, err := h.wechat.Leave(v.browser, h.trips.read(r), authorize.Departure{App: ways.Apps[n],
+	to, trips, err := h.wechat.Leave(v.browser, h.trips.read(r), authorize.Departure{App: ways.List[n].App,
 		Query: query, Profile: v.profile, InFrame: v.inFrame, Chinese: h.pages.Language(r) == pages.Chinese})
 	if err != nil {
 		h.refuse(v, err)
@@ -139,21 +139,29 @@ func (h Wechat) outcome(v visit) bool {
 	return true
 }
 
-// ways puts the ways to sign in other than by password on the page to sign in.
+// ways puts the ways to sign in on the page to sign in.
 func (h Wechat) ways(v visit, page *pages.SignIn) {
 	ways := h.wechat.Ways(v.r.Context(), v.request, v.r.UserAgent())
-	if h.scans.Offers(v.request) && authorize.EnvironmentOf(v.r.UserAgent()) == authorize.Desktop {
-		page.Ways, ways.First = append(page.Ways, pages.Way{Name: pages.ScanWay, URL: Scan(h).again(v)}), true
+	page.NoPassword, page.Hint = true, pages.Hint(ways.Hint)
+	for _, way := range ways.List {
+		switch way.Method {
+		case identity.MethodPassword:
+			page.NoPassword, page.WaysFirst = false, len(page.Ways) > 0
+		case identity.MethodScan:
+			name := pages.ScanWay
+			if ways.Press {
+				name = pages.PressWay
+			}
+			page.Ways = append(page.Ways, pages.Way{Name: name, URL: Scan(h).again(v)})
+		case identity.PlatformWechat:
+			to := h.link(v, way.App.ID, false)
+			page.Ways = append(page.Ways, pages.Way{Name: pages.WechatWay, URL: to})
+			if way.Frame {
+				page.Frame = pages.Frame{URL: to + "&" + frameParameter + "=1", Origin: h.wechat.Origin()}
+			}
+		}
 	}
-	for _, app := range ways.Apps {
-		page.Ways = append(page.Ways, pages.Way{Name: pages.WechatWay, URL: h.link(v, app.ID, false)})
-	}
-	if ways.Frame {
-		page.Frame = pages.Frame{URL: h.link(v, ways.Apps[0].ID, false) + "&" + frameParameter + "=1",
-			Origin: h.wechat.Origin()}
-	}
-	page.NoPassword = !ways.Password
-	page.WaysFirst = (ways.First || page.NoPassword) && len(page.Ways) > 0
+	page.WaysFirst = page.WaysFirst || page.NoPassword && len(page.Ways) > 0
 	switch {
 	case page.NoPassword && len(page.Ways) == 0:
 		page.Problem = pages.NoWay

@@ -1,8 +1,10 @@
 package pages_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"image/png"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -298,9 +300,15 @@ func TestQRCodes(t *testing.T) {
 			}
 		}
 	}
+	pixels, err := png.Decode(bytes.NewReader(picture.PNG()))
+	require.NoError(t, err)
+	side := pixels.Bounds().Dx() / picture.Size // of a module
 	for y := range picture.Size {
 		for x := range picture.Size {
-			require.Equal(t, code.Black(x-4, y-4), drawn[[2]int{x, y}], "%d %d", x, y)
+			black := code.Black(x-4, y-4)
+			require.Equal(t, black, drawn[[2]int{x, y}], "%d %d", x, y)
+			shade, _, _, _ := pixels.At(x*side+side/2, y*side+side/2).RGBA()
+			require.Equal(t, black, shade == 0, "%d %d", x, y)
 		}
 	}
 	_, err = pages.NewQR(strings.Repeat("x", 5000))
@@ -351,5 +359,36 @@ func TestDecliningIsAsProminent(t *testing.T) {
 			want = []string{"number-17", "number-42", "number-88", "scan-deny", "scan-report"}
 		}
 		require.Equal(t, want, buttons)
+	}
+}
+
+// TestHintsStandOnce: where else to sign in is below the ways that there are, unless it is to be done first.
+func TestHintsStandOnce(t *testing.T) {
+	t.Parallel()
+	p := newPages(t, newTheme(t))
+	password := pages.SignIn{}
+	nothing := pages.SignIn{NoPassword: true, Problem: pages.NoWay}
+	for _, page := range []pages.SignIn{password, nothing} {
+		for _, hint := range []pages.Hint{"", pages.HintMiniProgram, pages.HintWechat, pages.HintDesktop,
+			pages.HintBoth, pages.HintBrowser} {
+			page.Hint = hint
+			var order []string
+			for _, node := range elements(parsed(t, render(p, "en", page)), "") {
+				if id := attribute(node, "id"); slices.Contains([]string{"problem", "hint", "password"}, id) {
+					order = append(order, id)
+				}
+			}
+			want := []string{"password", "hint"}
+			switch {
+			case page.NoPassword:
+				want[0] = "problem"
+			case hint == pages.HintMiniProgram:
+				slices.Reverse(want)
+			}
+			if hint == "" {
+				want = want[:1]
+			}
+			require.Equal(t, want, order, "%+v", page)
+		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 type ScanScreen struct {
 	Client   string
 	Code     QR
-	Picture  string // URL of another picture in its place, on this server; "": none
+	Picture  string // URL of a picture in its place, on this server; "": none
+	Press    bool   // people press the code for long, on the phone that shows it: it has to be a picture
 	Number   int    // that the phone asks for, or shows as well; 0: none
 	Scanned  bool   // somebody has scanned the code, and must decide on the phone
 	Here     string // URL of this page
@@ -88,6 +89,8 @@ const (
 type QR struct {
 	Size int
 	Path string // for the attribute d of an SVG path; black on white
+
+	code *qr.Code
 }
 
 // quietZone is the margin of a QR code (ISO/IEC 18004).
@@ -110,7 +113,7 @@ func NewQR(text string) (QR, error) {
 			x += light + dark
 		}
 	}
-	return QR{code.Size + 2*quietZone, path.String()}, nil
+	return QR{code.Size + 2*quietZone, path.String(), code}, nil
 }
 
 // SVG returns the code as a document.
@@ -119,6 +122,9 @@ func (q QR) SVG() []byte {
 		`shape-rendering="crispEdges"><rect width="100%%" height="100%%" fill="#fff"/>`+
 		`<path d="%[2]s" stroke="#000"/></svg>`, q.Size, q.Path)
 }
+
+// PNG returns the code as a picture that people can press for long, or save.
+func (q QR) PNG() []byte { return q.code.PNG() }
 
 // run returns how many modules of one color follow each other in a row.
 func run(code *qr.Code, x, y int, dark bool) (length int) {

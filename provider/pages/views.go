@@ -29,7 +29,8 @@ type SignIn struct {
 	Ways         []Way         // other than a password
 	WaysFirst    bool          // they stand above the password
 	NoPassword   bool          // only they would do, so they stand first
-	Frame        Frame         // the page of the first way
+	Frame        Frame         // the page of the way at WeChat
+	Hint         Hint
 }
 
 // AtField returns the field that the problem is about: "username" or "password"; "" for another.
@@ -56,6 +57,19 @@ type Frame struct {
 const (
 	WechatWay = "wechat" // at WeChat
 	ScanWay   = "scan"   // with a code that a phone scans
+	PressWay  = "press"  // with a code that is pressed for long on the phone that shows it
+)
+
+// Hint is where to sign in for those who cannot here; "": no hint.
+type Hint string
+
+// The hints.
+const (
+	HintMiniProgram Hint = "mini_program" // the page is in a mini-program's web-view
+	HintWechat      Hint = "wechat"
+	HintDesktop     Hint = "desktop"
+	HintBoth        Hint = "wechat_or_desktop"
+	HintBrowser     Hint = "browser" // another one
 )
 
 // WechatProfile says why an official account asks for nickname and picture, before WeChat does.

@@ -74,11 +74,12 @@ func TestAllWordsAreUsed(t *testing.T) {
 		require.NoError(t, err)
 		uses.Write(text)
 	}
+	groups := regexp.MustCompile(`^(problem|error|scope|way|hint|scan_over|scan_done|consent\.risk)\.`)
 	_, keys := catalog(t, "en")
 	for _, key := range keys {
 		key = strings.NewReplacer(".seconds.", ".", ".minutes.", ".").Replace(key)
 		base := strings.TrimSuffix(strings.TrimSuffix(key, ".one"), ".other")
-		group := regexp.MustCompile(`^(problem|error|scope|way|scan_over|scan_done|consent\.risk)\.`).FindString(base)
+		group := groups.FindString(base)
 		require.True(t, strings.Contains(uses.String(), `"`+base+`"`) ||
 			group != "" && strings.Contains(uses.String(), `"`+group+`"`), key)
 	}
