@@ -78,6 +78,7 @@ func Samples(names Names) []Sample {
 		{"form-post", pages.FormPost{Form: pages.Form{Action: "/callback",
 			Hidden: []pages.Field{{Name: "state", Value: client}}}, Destination: "shop.example.com"}},
 	}
+	samples = append(samples, hintSamples(signIn)...)
 	samples = append(samples, scanSamples(form, names)...)
 	for _, kind := range []pages.ErrorKind{pages.UnknownClient, pages.UnknownRedirect, pages.InvalidRequest,
 		pages.Refused, pages.Expired, pages.ForeignForm, pages.CookiesBlocked, pages.TooManyRequests,
@@ -96,6 +97,14 @@ func Samples(names Names) []Sample {
 	return samples
 }
 
+// hintSamples returns pages to sign in that say where else to do so.
+func hintSamples(signIn pages.SignIn) []Sample {
+	onPhone, inMiniProgram, noWay := signIn, signIn, signIn
+	onPhone.Hint, inMiniProgram.Hint = pages.HintBoth, pages.HintMiniProgram
+	noWay.Hint, noWay.NoPassword, noWay.Problem = pages.HintBoth, true, pages.NoWay
+	return []Sample{{"sign-in-hint", onPhone}, {"sign-in-mini-program", inMiniProgram}, {"sign-in-no-way", noWay}}
+}
+
 // scanSamples returns the pages of a screen whose code is scanned, and of the phone.
 func scanSamples(form pages.Form, names Names) []Sample {
 	client, user := names.Client, names.User
@@ -108,13 +117,15 @@ func scanSamples(form pages.Form, names Names) []Sample {
 		Again: here, Wait: "/sign-in/scan/wait?screen=Q0Fs"}
 	scanned, miniProgram := shown, shown
 	scanned.Scanned, miniProgram.Picture = true, "/sign-in/scan/code?screen=Q0Fs"
+	pressed := miniProgram
+	pressed.Press = true
 	ask := pages.ApproveScan{Form: form, Client: client, Host: "shop.example.com", User: user,
 		OtherAccount: "/sign-in?to=scan", Numbers: []int{17, 42, 88}, Address: "203.0.113.9",
 		Device: "Chrome, Windows", Near: true, Place: names.Place, Age: 12 * time.Second}
 	far := ask
 	far.Near, far.Numbers, far.CallerPlace, far.Age = false, []int{42}, names.OtherPlace, 95*time.Second
 	samples := []Sample{{"scan", shown}, {"scan-scanned", scanned},
-		{"scan-mini-program", miniProgram},
+		{"scan-mini-program", miniProgram}, {"scan-press", pressed},
 		{"scan-denied", pages.ScanOver{Reason: pages.ScanDenied, Again: here, OtherWay: otherWay}},
 		{"scan-expired", pages.ScanOver{Reason: pages.ScanExpired, Again: here, OtherWay: otherWay}},
 		{"scan-confirm", pages.ScanConfirm{Form: form, Client: client, User: user, Again: here}},
