@@ -102,13 +102,17 @@ func metadataJSON(issuer string, contextClasses []string) []byte {
 	return body
 }
 
-// document is a constant JSON document.
+// document is a constant document.
 type document struct{ content }
 
-func newDocument(body []byte) document {
+// newDocument returns a JSON document.
+func newDocument(body []byte) document { return documentOf(body, jsonType, publicCache) }
+
+// documentOf returns a document with values of Content-Type and Cache-Control.
+func documentOf(body []byte, contentType, cache []string) document {
 	sum := sha256.Sum256(body)
 	etag := fmt.Sprintf("%q", base64.RawURLEncoding.EncodeToString(sum[:12]))
-	return document{content{body: body, etag: etag, contentType: jsonType, cache: publicCache}}
+	return document{content{body: body, etag: etag, contentType: contentType, cache: cache}}
 }
 
 // ServeHTTP implements http.Handler.

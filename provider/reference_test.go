@@ -16,7 +16,7 @@ func allRoutes() []route {
 	errs := newErrorWriter(slog.New(slog.DiscardHandler))
 	return slices.Concat((Config{}).routes("", newSlots(0, errs), errs), browserRoutes("", nil),
 		scanEndpoint{}.routes("/scan", errs), wechatDataRoutes("/wechat", nil, errs),
-		(&accountAPI{errs: errs}).routes("/account/v1"))
+		(&accountAPI{errs: errs}).routes("/account/v1"), wechatFileRoutes("", map[string][]byte{"NAME.txt": nil}))
 }
 
 // documentedRoute is a row of the first table in docs/guide/http.md: methods, path, and which scripts may call it.

@@ -14,6 +14,7 @@ const maxAge = 5 * time.Minute
 // Header values that never change are shared slices: setting them allocates nothing.
 var (
 	jsonType    = []string{"application/json"}
+	textType    = []string{"text/plain; charset=utf-8"}
 	noStore     = []string{"no-store"}
 	noCache     = []string{"no-cache"}
 	closing     = []string{"close"} // as values of Connection

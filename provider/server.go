@@ -36,12 +36,14 @@ type Config struct {
 	Pages      *pages.Pages
 	WechatData *wechatdata.Service
 	AppTokens  *wechatdata.AppTokens
-	Accounts   *accounts.Accounts
-	KeySet     func() (jwks []byte, etag string)
-	KeySetAge  time.Duration // how long the key set may be cached; 0: 5 minutes
-	Ready      func(context.Context) []ReadyCheck
-	Observe    func(route string, next http.Handler) http.Handler // counts responses; nil: no metrics
-	Bodies     *bounds.Bodies                                     // the bound on request bodies in memory
+	// the files with which WeChat verifies the host, by name; nil: none
+	WechatFiles map[string][]byte
+	Accounts    *accounts.Accounts
+	KeySet      func() (jwks []byte, etag string)
+	KeySetAge   time.Duration // how long the key set may be cached; 0: 5 minutes
+	Ready       func(context.Context) []ReadyCheck
+	Observe     func(route string, next http.Handler) http.Handler // counts responses; nil: no metrics
+	Bodies      *bounds.Bodies                                     // the bound on request bodies in memory
 	// the limit on concurrent quick requests; 0: 512 for each processor
 	InFlight int
 	// the values of acr in tokens; empty: none
@@ -73,6 +75,7 @@ func New(c Config) (http.Handler, error) {
 		scanEndpoint{c.Access, c.Scans, c.Pages, c.Logger}.routes(issuer.Path+browser.ApproveScanPath, errs),
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
 		account.routes(issuer.Path+"/account/v1"),
+		wechatFileRoutes(issuer.Path, c.WechatFiles),
 	)
 	return withCaller(c.TrustedProxies, router.handler(rows)), nil
 }

@@ -266,7 +266,8 @@ func (w wiring) handler(s services) (http.Handler, error) {
 		Authorize: s.authorize, Devices: s.devices, Wechat: s.wechat, Scans: w.server.scans, Pages: rendered,
 		ContextClasses: w.config.Settings.ContextClasses,
 		WechatData:     s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
-		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
+		WechatFiles: w.config.Settings.WechatFiles,
+		KeySet:      w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
 		Ready: w.server.readyUntilStopped(ready), Observe: observe, Bodies: w.server.bodies,
 		InFlight: w.config.InFlight, TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,
 	})

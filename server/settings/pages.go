@@ -49,7 +49,7 @@ func parsePagesName(c *Settings, value string) error {
 }
 
 func parseLogo(c *Settings, path string) error {
-	file, err := readPageFile(path, pages.MaxLogo)
+	file, err := readAtMost(path, pages.MaxLogo)
 	if err != nil || file == nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func parseLogo(c *Settings, path string) error {
 }
 
 func parseScopes(c *Settings, path string) error {
-	file, err := readPageFile(path, pages.MaxScopeWords)
+	file, err := readAtMost(path, pages.MaxScopeWords)
 	if err != nil || file == nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func parseScopes(c *Settings, path string) error {
 	return err
 }
 
-// readPageFile returns at most one byte more of a file than its limit, or nil if there is no path.
-func readPageFile(path string, limit int64) ([]byte, error) {
+// readAtMost returns at most one byte more of a file than its limit, or nil if there is no path.
+func readAtMost(path string, limit int64) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}

@@ -48,6 +48,7 @@ type Settings struct {
 	BrowserAbsolute                     time.Duration
 	WechatApps                          []string
 	WechatFrame, WechatQuickLogin       bool
+	WechatFiles                         map[string][]byte // by name; nil: none
 	Scan                                bool
 	ScanNumber                          string // as authorize.NumberMatching
 	ScanApp, ScanPage, ScanVersion      string // as in signin.MiniProgramCodes

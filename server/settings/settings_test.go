@@ -224,7 +224,7 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"wechat.timeout":          {"", "3", "99ms", "11s", "-1s"},
 		"wechat.session_key_life": {"", "72", "59s", "721h"},
 		"qq.base_url": {"", "api.q.qq.com", "http://api.q.qq.com", "https://api.weixin.qq.com",
-			"http://10.0.0.1", "http://u:p@127.0.0.1"},
+			"http://10.0.0.1", "http://u:p@127.0.0.1"}, "browser.wechat_files": {"settings.go", "none", "."},
 		"browser.wechat_frame": {"", "maybe", "2"}, "browser.wechat_quick_login": {"", "maybe", "2"},
 		"account.deletion_grace":        {"", "59s", "2161h"},
 		"account.address_registrations": {"", "0", "1000001"},

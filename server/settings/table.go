@@ -139,6 +139,9 @@ func sessionSettings() []setting {
 		{key: "browser.wechat_quick_login", fallback: "true",
 			usage: "WeChat on the same computer may confirm a sign-in with the website app, instead of a scan",
 			parse: boolean(func(c *Settings) *bool { return &c.WechatQuickLogin })},
+		{key: "browser.wechat_files", usage: "path of a folder with the files with which WeChat verifies this host, " +
+			"such as MP_verify_AbC123.txt, at most 20 of at most 1 KiB, read at the start; empty: none",
+			parse: parseWechatFiles},
 		{key: "browser.scan", fallback: "false",
 			usage: "whether a page to sign in on a desktop shows a code that people scan with a phone where they are " +
 				"signed in", parse: boolean(func(c *Settings) *bool { return &c.Scan })},
