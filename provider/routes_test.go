@@ -58,3 +58,13 @@ func TestRowsOfOnePathShareAName(t *testing.T) {
 		paths[name] = path
 	}
 }
+
+// TestFilesOfWechatShareAName in the metrics, so that their names are no labels.
+func TestFilesOfWechatShareAName(t *testing.T) {
+	rows := wechatFileRoutes("/id", map[string][]byte{"a.txt": nil, "b.txt": nil})
+	require.Len(t, rows, 6)
+	for _, row := range rows {
+		require.Equal(t, "wechat_file", row.name)
+		require.Equal(t, slotNone, row.slots)
+	}
+}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -91,6 +94,28 @@ func TestASecretComesFromOnePlaceAndOnlySecretsFromFiles(t *testing.T) {
 		"database.url")
 	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:no/such/folder/x.db").refused("migrate", "up"),
 		"database.url")
+}
+
+// TestAFolderOfWechatFilesWithAnotherFileStopsTheStart, since the server would publish it.
+func TestAFolderOfWechatFilesWithAnotherFileStopsTheStart(t *testing.T) {
+	t.Parallel()
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
+	folder := filepath.Join(o.folder, "wechat")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	o.write("wechat/AbC123.txt", `{"of": "WeChat"}`)
+	o.write("wechat/server.key", "hidden")
+	o = o.with("LINGPAI_BROWSER_WECHAT_FILES=" + folder)
+	message := o.refused("serve", "--session-limit", "x")
+	require.Contains(t, message, "the configuration has 2 error(s)")
+	require.Contains(t, message, fmt.Sprintf("browser.wechat_files (LINGPAI_BROWSER_WECHAT_FILES): %q from "+
+		`LINGPAI_BROWSER_WECHAT_FILES: "server.key" is not named like MP_verify_AbC123.txt; allowed: `, folder))
+	require.NotContains(t, message, "hidden")
+
+	require.NoError(t, os.Remove(filepath.Join(folder, "server.key")))
+	_, url := o.serves()
+	a := get(t, url+"/scan/AbC123.txt")
+	require.Equal(t, http.StatusOK, a.status)
+	require.Equal(t, "WeChat", a.text("of"))
 }
 
 func TestPasswordsInArgumentsAreNotPrinted(t *testing.T) {

@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -111,6 +113,43 @@ func TestDoctorLooksAtTheAppsForBrowsers(t *testing.T) {
 		"(10003), and server.issuer has the port 8443", "port of https")
 	requireFinding(t, o.with("LINGPAI_BROWSER_WECHAT_APPS="+appID).examined(), "apps", statusFault,
 		"of the kind mini-program", "LINGPAI_BROWSER_WECHAT_APPS")
+}
+
+// TestDoctorNotesThatAnOfficialAccountHasNoFile, which is no fault, since the host may be registered already.
+func TestDoctorNotesThatAnOfficialAccountHasNoFile(t *testing.T) {
+	t.Parallel()
+	o, _ := healthy(t)
+	const account, website = "wx3333333333333333", "wx2222222222222222"
+	o.okWith(simSecret, "apps", "add", account, "--kind", "official-account")
+	o.okWith(simSecret, "apps", "add", website, "--kind", "website")
+	o = o.with("LINGPAI_SERVER_ISSUER=https://id.example.com")
+	both := o.with("LINGPAI_BROWSER_WECHAT_APPS=" + account + "," + website)
+	note := "note: " + account + ": until id.example.com is registered for it, WeChat looks there for a file " +
+		"MP_verify_….txt, and browser.wechat_files has none"
+	requireFinding(t, both.examined(), "apps", statusOK, note, "")
+	folder := filepath.Join(o.folder, "wechat")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	o.write("wechat/AbC123.txt", "AbC123")
+	both = both.with("LINGPAI_BROWSER_WECHAT_FILES=" + folder)
+	requireFinding(t, both.examined(), "apps", statusOK, note, "")
+
+	for name, other := range map[string]*operator{
+		"no official account":       o.with("LINGPAI_BROWSER_WECHAT_APPS=" + website),
+		"on loopback":               both.with("LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080"),
+		"a folder that is not read": both.with("LINGPAI_BROWSER_WECHAT_FILES=" + filepath.Join(folder, "none")),
+	} {
+		requireNoNote(t, other, name)
+	}
+	o.write("wechat/MP_verify_AbC123.txt", "AbC123")
+	requireNoNote(t, both, "the file is there")
+}
+
+// requireNoNote requires that the doctor says nothing of files for WeChat.
+func requireNoNote(t *testing.T, o *operator, why string) {
+	t.Helper()
+	for _, f := range o.examined() {
+		require.NotContains(t, f.Found, "MP_verify_….txt", why)
+	}
 }
 
 // TestDoctorLooksAtTheAppOfScans: whether it is there, a mini-program, and used.

@@ -32,6 +32,9 @@ func (d *doctor) checkApps(ctx context.Context) {
 		d.checkApp(ctx, app)
 	}
 	d.report.judgeBrowserApps(d.settings, apps)
+	if !d.faulty("browser.wechat_files") {
+		d.report.noteWechatFiles(d.settings, apps)
+	}
 }
 
 // checkApp decrypts the AppSecret, and lets the platform check it unless that is known to fail.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server/settings"
@@ -30,6 +31,26 @@ func (r *report) judgeBrowserApps(c settings.Settings, apps []identity.App) {
 		default:
 			r.ok(id + ": browsers come back from WeChat to " + issuer.Hostname() + ", which must be registered for " +
 				"the app there")
+		}
+	}
+}
+
+// noteWechatFiles tells what WeChat needs before it registers the host for an official account. Only WeChat knows
+// whether it has done so, and another server may have the file.
+func (r *report) noteWechatFiles(c settings.Settings, apps []identity.App) {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil || issuer.Host == "" || settings.IsLoopback(issuer.Hostname()) {
+		return
+	}
+	for name := range c.WechatFiles {
+		if strings.HasPrefix(name, "MP_verify_") {
+			return
+		}
+	}
+	for _, app := range apps {
+		if app.Kind == identity.KindOfficialAccount && slices.Contains(c.WechatApps, app.ID) {
+			r.ok("note: " + app.ID + ": until " + issuer.Hostname() + " is registered for it, WeChat looks there for " +
+				"a file MP_verify_….txt, and browser.wechat_files has none")
 		}
 	}
 }
