@@ -12,7 +12,7 @@ import (
 // table returns all settings, in the order of the documentation.
 func table() []setting {
 	return slices.Concat(serverSettings(), storageSettings(), platformSettings(), accountSettings(),
-		tokenSettings(), sessionSettings(), pageSettings(), observationSettings())
+		tokenSettings(), sessionSettings(), browserSettings(), pageSettings(), observationSettings())
 }
 
 func serverSettings() []setting {
@@ -121,51 +121,6 @@ func sessionSettings() []setting {
 		{key: "session.absolute", fallback: "2160h", usage: "every session ends after this long, 1s to 87600h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionAbsolute }, time.Second,
 				clients.MaxAbsoluteTTL)},
-		{key: "browser.session_idle", fallback: "168h",
-			usage: "a browser in which nobody has signed in to a client for this long asks for the password again, " +
-				"1m to 8760h",
-			parse: duration(func(c *Settings) *time.Duration { return &c.BrowserIdle }, time.Minute,
-				clients.MaxIdleTTL)},
-		{key: "browser.session_absolute", fallback: "720h",
-			usage: "a browser asks for the password again after this long in any case, 1m to 8760h",
-			parse: duration(func(c *Settings) *time.Duration { return &c.BrowserAbsolute }, time.Minute,
-				clients.MaxIdleTTL)},
-		{key: "browser.wechat_apps", usage: "AppIDs of a website app and an official account with which users can " +
-			"sign in in a browser, separated by commas; empty: by password only", parse: parseWechatApps},
-		{key: "browser.wechat_frame", fallback: "false",
-			usage: "on a computer, the page to sign in shows the code of the website app in a frame, so that WeChat " +
-				"learns of everybody who opens it",
-			parse: boolean(func(c *Settings) *bool { return &c.WechatFrame })},
-		{key: "browser.wechat_quick_login", fallback: "true",
-			usage: "WeChat on the same computer may confirm a sign-in with the website app, instead of a scan",
-			parse: boolean(func(c *Settings) *bool { return &c.WechatQuickLogin })},
-		{key: "browser.wechat_files", usage: "path of a folder with the files with which WeChat verifies this host, " +
-			"such as MP_verify_AbC123.txt, at most 20 of at most 1 KiB, read at the start; empty: none",
-			parse: parseWechatFiles},
-		{key: "browser.scan", fallback: "false",
-			usage: "whether a page to sign in on a desktop shows a code that people scan with a phone where they are " +
-				"signed in", parse: boolean(func(c *Settings) *bool { return &c.Scan })},
-		{key: "browser.scan_number", fallback: "choose",
-			usage: "the number on such a page: choose (among three on the phone), show (on the phone as well) or off",
-			parse: oneOf(func(c *Settings) *string { return &c.ScanNumber }, "choose", "show", "off")},
-		{key: "browser.scan_app", usage: "AppID of a mini-program that such a code opens, as a mini-program code of " +
-			"WeChat; empty: the code is an address of this server, which may open one as well", parse: parseScanApp},
-		{key: "browser.scan_page", usage: "page of that mini-program, such as pages/scan/scan; empty: the first one",
-			parse: parseScanPage},
-		{key: "browser.scan_env_version", fallback: "release",
-			usage: "version of that mini-program: release, trial or develop",
-			parse: oneOf(func(c *Settings) *string { return &c.ScanVersion }, "release", "trial", "develop")},
-		{key: "browser.scan_check_path", fallback: "true",
-			usage: "whether WeChat makes codes only for a page in the published version",
-			parse: func(c *Settings, value string) error {
-				var check bool
-				err := boolean(func(*Settings) *bool { return &check })(c, value)
-				c.ScanUnpublished = !check
-				return err
-			}},
-		{key: "browser.scan_places", usage: "path of a file with the places of IP addresses, in the format of " +
-			"MaxMind, such as GeoLite2-City.mmdb, read at the start, by which the phone says where such a screen " +
-			"is; empty: it shows only the address", parse: parseScanPlaces},
 		{key: "session.limit", fallback: "20",
 			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
 				"the least recently used ones end",
