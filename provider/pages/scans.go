@@ -116,13 +116,6 @@ func NewQR(text string) (QR, error) {
 	return QR{code.Size + 2*quietZone, path.String(), code}, nil
 }
 
-// SVG returns the code as a document.
-func (q QR) SVG() []byte {
-	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" `+
-		`shape-rendering="crispEdges"><rect width="100%%" height="100%%" fill="#fff"/>`+
-		`<path d="%[2]s" stroke="#000"/></svg>`, q.Size, q.Path)
-}
-
 // PNG returns the code as a picture that people can press for long, or save.
 func (q QR) PNG() []byte { return q.code.PNG() }
 

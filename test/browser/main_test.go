@@ -92,8 +92,8 @@ func pictureOfACode(w http.ResponseWriter, _ *http.Request) {
 	if err != nil {
 		panic(err) // it is short
 	}
-	w.Header().Set("Content-Type", "image/svg+xml")
-	_, _ = w.Write(code.SVG())
+	w.Header().Set("Content-Type", "image/png")
+	_, _ = w.Write(code.PNG())
 }
 
 // leading is what makes a page lead on.
