@@ -121,7 +121,7 @@ func TestAScreenThatWasSignedInByAScanApprovesNoDevice(t *testing.T) {
 		Scopes: []string{"openid", "offline_access"}}))
 	s := w.screen()
 	s.code(s.goOn(s.approved(w.phone("ada"), "shop")), "shop")
-	d := devices{w.web}.device("box", "scope", "openid offline_access")
+	d := devices(w).device("box", "scope", "openid offline_access")
 	p := s.follow(s.open(d.complete()))
 	require.Contains(t, s.submit(p, "decision", "allow").body, "signed in here by a scan")
 	d.requirePoll("authorization_pending")
