@@ -5,6 +5,7 @@ import (
 	"flag"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -22,10 +23,16 @@ const wechatUserAgent = "Mozilla/5.0 (Linux; Android 14; PHM110 Build/UKQ1.23110
 	"(KHTML, like Gecko) Version/4.0 Chrome/130.0.6723.103 Mobile Safari/537.36 XWEB/1300473 MMWEBSDK/20260901 " +
 	"MMWEBID/2026 MicroMessenger/8.0.63.2860(0x28003F51) WeChat/arm64 Weixin NetType/WIFI Language/zh_CN ABI/arm64"
 
+// wechatForWindows is what WeChat on Windows sends.
+const wechatForWindows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+	"Chrome/132.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) WindowsWechat(0x63090a13) " +
+	"UnifiedPCWindowsWechat(0xf2541113) XWEB/16771 Flue"
+
 // testInWeChat: the pages work at the width of a phone and for the user agent of WeChat. WeChat's own browser is not
 // tested by this.
 func testInWeChat(v walker) {
-	v.do(withinWechat())
+	v.look = phoneChinese
+	v.do(withinWechat(v.look))
 	v.open("partner")
 	v.fits()
 	v.signIn()
@@ -35,20 +42,47 @@ func testInWeChat(v walker) {
 	require.Equal(v.t, v.user, v.name(v.redeem("partner", v.answer())))
 }
 
-// withinWechat makes a tab look like WeChat's on a phone.
-func withinWechat() chromedp.Action[chromedp.Void] {
-	return chromedp.Steps(as(phoneChinese), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+// withinWechat makes a tab look like WeChat's, on a phone or on a computer.
+func withinWechat(l look) chromedp.Action[chromedp.Void] {
+	agent := wechatUserAgent
+	if l.width == deskLight.width {
+		agent = wechatForWindows
+	}
+	return chromedp.Steps(as(l), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetUserAgentOverride,
-			emulation.SetUserAgentOverrideParams{UserAgent: wechatUserAgent})
+			emulation.SetUserAgentOverrideParams{UserAgent: agent})
 		return err
 	}))
 }
 
-// fits requires that nothing is wider than the screen, and that the page is in the language of the phone.
+// fits requires that nothing is wider than the screen, and that the page is in the language of the browser.
 func (v walker) fits() {
 	v.t.Helper()
 	require.True(v.t, v.evaluate(`document.documentElement.scrollWidth <= innerWidth`))
-	require.True(v.t, v.evaluate(`document.documentElement.lang === 'zh-CN'`))
+	require.True(v.t, v.evaluate(`document.documentElement.lang === '`+v.look.language+`'`))
+}
+
+// says requires that the page fits, and says something in the language of the browser.
+func (v walker) says(english, chinese string) {
+	v.t.Helper()
+	v.fits()
+	said := english
+	if v.look.language == phoneChinese.language {
+		said = chinese
+	}
+	require.Contains(v.t, v.text(), said)
+}
+
+// inWindows runs a walk in small and large windows in both languages, each time as another user.
+func (w *world) inWindows(t *testing.T, name string, walk func(v walker)) {
+	t.Helper()
+	for _, look := range windows {
+		t.Run(name+"-"+look.name, func(t *testing.T) {
+			user := strings.ToLower(name + "-" + look.name)
+			w.CreateUser(user)
+			walk(w.guest(t, user, look))
+		})
+	}
 }
 
 // cookies returns the cookies of the server.
@@ -82,7 +116,7 @@ func testManyTabs(v walker) {
 	require.Len(v.t, v.cookies(), 1)
 	require.Less(v.t, len(v.cookies()[0].Value), 100)
 
-	oldest := walker{v.world, v.t, harness.Tab(v.t, v.tab, chromedp.WithTargetID(opened[0])), v.user}
+	oldest := walker{v.world, v.t, harness.Tab(v.t, v.tab, chromedp.WithTargetID(opened[0])), v.user, v.look}
 	oldest.do(chromedp.Reload())
 	require.Equal(v.t, "0", v.answers.next(v.t, oldest.tab).Form.Get("state"))
 }

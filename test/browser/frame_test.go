@@ -27,14 +27,15 @@ func TestSigningInInAFrame(t *testing.T) {
 		*world
 		run func(v walker)
 	}{
-		"Scan": {scans, testScanInFrame}, "QuickLogin": {quick, testQuickLoginInFrame},
-		"Declined": {scans, testDeclinedInFrame}, "ManyTimes": {scans, testFrameShownManyTimes},
+		"QuickLogin": {quick, testQuickLoginInFrame}, "ManyTimes": {scans, testFrameShownManyTimes},
 		"Foreign": {scans, testForeignFrame}, "WithoutJavaScript": {scans, testFrameWithoutScripts},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.run(test.walker(t, strings.ToLower(name)))
 		})
 	}
+	scans.inWindows(t, "Scan", testScanInFrame)
+	scans.inWindows(t, "Declined", testDeclinedInFrame)
 }
 
 // frame returns a walker within the frame of the page, when WeChat's page is there. Browsers run it in a process of its
@@ -48,7 +49,8 @@ func (v walker) frame() walker {
 		require.NoError(v.t, err)
 		for _, target := range found {
 			if target.ParentID == page && strings.HasPrefix(target.URL, v.Simulator.URL+"/connect/") {
-				return walker{v.world, v.t, harness.Tab(v.t, v.tab, chromedp.WithTargetID(target.TargetID)), v.user}
+				v.tab = harness.Tab(v.t, v.tab, chromedp.WithTargetID(target.TargetID))
+				return v
 			}
 		}
 		require.NoError(v.t, v.tab.Err(), "there is no frame with WeChat's page")
@@ -68,6 +70,7 @@ func (v walker) allows(user string) {
 func testScanInFrame(v walker) {
 	v.open("partner")
 	v.do(chromedp.WaitVisible(chromedp.CSS("#password")), chromedp.WaitVisible(chromedp.CSS("#way-wechat")))
+	v.says("to continue to partner", "继续使用“partner”")
 	frame := v.frame()
 	require.True(v.t, frame.evaluate(`document.getElementById('quick') === null`), "it is switched off")
 	frame.allows(v.user)
@@ -95,6 +98,7 @@ func testDeclinedInFrame(v walker) {
 	v.frame().click("#decline")
 	v.frame().do(chromedp.WaitVisible(chromedp.CSS("#declined")))
 	v.do(chromedp.WaitVisible(chromedp.CSS("#way-wechat")))
+	v.says("Sign in with WeChat", "微信登录")
 	require.True(v.t, v.evaluate(`document.getElementById('username').value === '`+v.user+`'`))
 	v.do(chromedp.SendKeys(chromedp.CSS("#password"), v.User.Password))
 	v.click("#login-submit")
@@ -105,7 +109,7 @@ func testDeclinedInFrame(v walker) {
 func testFrameShownManyTimes(v walker) {
 	v.open("shop", "state", "first")
 	v.frame()
-	second := walker{v.world, v.t, harness.Tab(v.t, v.tab), v.user}
+	second := walker{v.world, v.t, harness.Tab(v.t, v.tab), v.user, v.look}
 	second.open("shop")
 	for range 5 {
 		second.enter(v.user, "wrong")

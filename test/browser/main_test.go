@@ -30,7 +30,7 @@ func TestPages(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, browser context.Context){
 		"Accessible": testAccessible, "Keyboard": testKeyboard, "WithoutJavaScript": testWithoutJavaScript,
 		"LeadingOut": testLeadingOut, "Development": testDevelopment, "Phone": testPhone,
-		"SimulatedPhone": testSimulatedPhone,
+		"SimulatedPhone": testSimulatedPhone, "MiniProgramCode": testMiniProgramCode,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,6 +169,9 @@ var (
 	deskDark         = look{"desktop-dark", 1280, 800, true, "en"}
 	deskDarkChinese  = look{"desktop-dark.zh-CN", 1280, 800, true, "zh-CN"}
 )
+
+// windows are the looks in which people sign in by hand.
+var windows = []look{phoneLight, phoneChinese, deskLight, deskChinese}
 
 // as makes a tab look at pages in a way.
 func as(l look) chromedp.Action[chromedp.Void] {

@@ -20,13 +20,17 @@ func TestScanning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, harness.Chromium(t))
 	for name, test := range map[string]func(v screen){
-		"MiniProgram": testScan, "WithoutJavaScript": testScanWithoutScripts, "Declined": testScanDeclined,
-		"Browser": testScanWithABrowser, "TwoPhones": testScanByTwo, "WrongNumber": testScanWrongNumber,
+		"MiniProgram": testScan, "WithoutJavaScript": testScanWithoutScripts, "TwoPhones": testScanByTwo,
 		"GoingBack": testScanAndGoBack, "Snapshot": testScanAsSnapshot,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(screen{w.walker(t, strings.ToLower(name))})
 		})
+	}
+	for name, test := range map[string]func(v screen){
+		"Browser": testScanWithABrowser, "Declined": testScanDeclined, "WrongNumber": testScanWrongNumber,
+	} {
+		w.inWindows(t, name, func(v walker) { test(screen{v}) })
 	}
 }
 
@@ -78,11 +82,15 @@ func (v screen) nextCode(last string) (handle, number string) {
 // handset is a phone with a browser that looks like WeChat's.
 type handset struct{ walker }
 
-// phone opens the browser of somebody's phone.
+// phone opens the browser of somebody's phone, in the other language than the screen.
 func (v screen) phone(user string) handset {
 	v.t.Helper()
-	phone := handset{walker{v.world, v.t, v.newTab(v.t), user}}
-	phone.do(withinWechat())
+	look := phoneChinese
+	if v.look.language == look.language {
+		look = phoneLight
+	}
+	phone := handset{v.guest(v.t, user, look)}
+	phone.do(withinWechat(look))
 	return phone
 }
 
@@ -125,36 +133,59 @@ func testScanWithoutScripts(v screen) {
 	testScan(v)
 }
 
-// testScanDeclined: the screen says so, and shows another code when it is asked to.
+// testScanDeclined on a phone, and reported: the screen says so, and shows another code when it is asked to.
 func testScanDeclined(v screen) {
 	handle, _ := v.showCode("shop")
-	phone := v.miniProgram()
-	require.Equal(v.t, http.StatusOK, phone.call("look", "scan", handle))
-	require.Equal(v.t, http.StatusNoContent, phone.call("decline", "scan", handle, "report", "true"))
-	v.click("#scan-again")
-	v.do(chromedp.WaitVisible(chromedp.CSS(".qr")))
+	v.says("or with the camera of your phone", "或用手机相机扫描二维码")
+	phone := v.phone(v.user)
+	phone.scan(handle)
+	phone.signIn()
+	phone.asked()
+	phone.click("#scan-deny")
+	phone.answered()
+	phone.says("Not allowed", "未允许")
+	handle, _ = v.declined(handle)
+	phone.scan(handle)
+	phone.click("#scan-report")
+	phone.answered()
+	phone.says("all other codes at that address", "来自该地址的其他二维码")
+	v.declined(handle)
 	v.back()
 	v.evaluate(`document.getElementById('other-way').click() === undefined`) // the page is as it was left
 	v.signIn()
 	require.Equal(v.t, v.user, v.name(v.redeem("shop", v.answer())))
 }
 
+// declined waits until the page says so, and shows the next code.
+func (v screen) declined(last string) (handle, number string) {
+	v.t.Helper()
+	v.do(chromedp.WaitVisible(chromedp.CSS("#scan-again.button")))
+	v.says("The sign-in was declined", "登录已被拒绝")
+	v.click("#scan-again")
+	return v.nextCode(last)
+}
+
 // testScanWithABrowser approves on the phone in a browser, with two browsers at once.
 func testScanWithABrowser(v screen) {
 	handle, number := v.showCode("partner")
+	v.says("Your phone will ask for this number:", "手机上会要求核对这个数字：")
 	phone := v.phone(v.user)
 	phone.scan(handle)
 	phone.signIn()
 	phone.asked()
-	phone.fits()
+	phone.says("on another screen?", "在另一块屏幕上登录")
 	phone.click("#number-" + number)
-	require.Contains(v.t, phone.answered(), "屏幕上已登录")
+	phone.answered()
+	phone.says("Signed in on the screen", "屏幕上已登录")
+	v.do(chromedp.WaitVisible(chromedp.CSS("#scan-continue")))
+	v.says("This account has confirmed the sign-in on a phone.", "这个账号已在手机上确认登录。")
 	v.click("#scan-continue")
 	v.click("#consent-allow")
 	require.Equal(v.t, v.user, v.name(v.redeem("partner", v.answer())))
 	phone.back()
 	phone.evaluate(`document.getElementById('scan-deny').click() === undefined`)
-	require.Contains(v.t, phone.answered(), "已经处理过")
+	phone.answered()
+	phone.says("Already decided", "已经处理过")
 }
 
 // miniProgram is a mini-program where alice is signed in.

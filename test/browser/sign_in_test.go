@@ -22,12 +22,14 @@ func TestSigningIn(t *testing.T) {
 		"TwoAccounts": testTwoAccounts, "WrongPassword": testWrongPassword, "PromptLogin": testPromptLogin,
 		"ConsentDenied": testConsentDenied, "FormPost": testFormPost, "BackAfterSignOut": testBackAfterSignOut,
 		"BackAfterLogout": testBackAfterLogout, "InWeChat": testInWeChat, "ManyTabs": testManyTabs,
-		"BrokenCookies": testBrokenCookies, "AtWebsiteApp": testAtWebsiteApp, "WithinWechat": testWithinWechat,
+		"BrokenCookies": testBrokenCookies,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(w.walker(t, strings.ToLower(name)))
 		})
 	}
+	w.inWindows(t, "AtWebsiteApp", testAtWebsiteApp)
+	w.inWindows(t, "WithinWechat", testWithinWechat)
 }
 
 // testWholeFlow goes from a link of the client to tokens, and out again.

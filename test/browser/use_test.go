@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ func testKeyboard(t *testing.T, browser context.Context) {
 		"sign-in":        {"username", "password", "login-submit", "Terms", "Privacy", "中文"},
 		"consent":        {"other-account", "consent-allow", "consent-deny", "Terms", "Privacy", "中文"},
 		"device-approve": {"other-account", "device-deny", "device-allow", "Terms", "Privacy", "中文"},
+		"scan-approve": {"other-account", "number-17", "number-42", "number-88", "scan-deny", "scan-report", "Terms",
+			"Privacy", "中文"},
 	} {
 		require.NoError(t, chromedp.Do(ctx, as(deskLight), chromedp.Navigate(site.URL+"/"+name)))
 		for _, want := range order {
@@ -46,6 +49,11 @@ func testKeyboard(t *testing.T, browser context.Context) {
 			require.NoError(t, err)
 			require.Equal(t, want, got, name)
 		}
+	}
+	for decision, tabs := range map[string]int{"allow 17": 2, "allow 88": 4, "deny": 5, "report": 6} {
+		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.URL+"/scan-approve"),
+			chromedp.KeyEvent(strings.Repeat(kb.Tab, tabs)+kb.Enter)))
+		require.Equal(t, decision, forms.next(t, ctx).PostForm.Get("decision"))
 	}
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.URL+"/sign-in-wrong")))
 	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("document.activeElement.id === 'password'",

@@ -60,13 +60,22 @@ type walker struct {
 	t    *testing.T
 	tab  context.Context
 	user string
+	look look
 }
 
 // walker creates a user, and opens a browser for them.
 func (w *world) walker(t *testing.T, user string) walker {
 	t.Helper()
 	w.CreateUser(user)
-	return walker{w, t, w.newTab(t), user}
+	return w.guest(t, user, deskLight)
+}
+
+// guest opens a browser for somebody who may have no account yet.
+func (w *world) guest(t *testing.T, user string, look look) walker {
+	t.Helper()
+	v := walker{w, t, w.newTab(t), user, look}
+	v.do(as(look))
+	return v
 }
 
 // newTab opens a browser.

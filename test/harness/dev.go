@@ -28,7 +28,19 @@ func StartDev(t *testing.T, env ...string) *Dev { return StartDevAt(t, "127.0.0.
 // StartDevAt is StartDev for an issuer at a loopback host.
 func StartDevAt(t *testing.T, host string, env ...string) *Dev {
 	t.Helper()
-	d := &Dev{Data: filepath.Join(t.TempDir(), "data")}
+	return startDev(t, host, filepath.Join(t.TempDir(), "data"), env)
+}
+
+// Again starts it again on its data, with other environment variables.
+func (d *Dev) Again(env ...string) *Dev {
+	d.t.Helper()
+	d.Stop()
+	return startDev(d.t, "127.0.0.1", d.Data, env)
+}
+
+func startDev(t *testing.T, host, data string, env []string) *Dev {
+	t.Helper()
+	d := &Dev{Data: data}
 	d.Installation = &Installation{t: t, Program: Program(t), variables: []string{
 		"LINGPAI_DATABASE_URL=sqlite:" + filepath.ToSlash(filepath.Join(d.Data, "lingpai.db")),
 		"LINGPAI_MASTER_KEY_FILE=" + filepath.Join(d.Data, "master.key")}}
