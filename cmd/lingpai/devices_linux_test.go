@@ -28,6 +28,7 @@ var (
 const (
 	deviceAddresses = 256
 	pollers         = 32
+	pollingTurn     = 5 * time.Second
 )
 
 // TestPollingDevices has devices at 256 addresses wait for their users, and poll at the intervals that they are given.
@@ -47,16 +48,17 @@ func pollDevices(t *testing.T, env []string) {
 		"LINGPAI_LOG_LEVEL=info")...)
 	base, server := o.issuer()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: pollers}}
-	waiting := make([]waitingDevice, *pendingDevices)
+	waiting := make([]*waitingDevice, *pendingDevices)
 	for n := range waiting {
 		a := postFrom(t, client, n, base+"/device_authorization", url.Values{"client_id": {"cli"}})
 		require.Equal(t, http.StatusOK, a.status, a.members)
 		every, isNumber := a.members["interval"].(float64)
 		require.True(t, isNumber && every > 0 && int(every)%5 == 0, a.members)
-		waiting[n] = waitingDevice{a.text("device_code"), int(every) / 5}
+		waiting[n] = &waitingDevice{code: a.text("device_code"), every: int(every) / 5}
 	}
 	rows := countRows(t, database)
 	poll := func(n int) {
+		defer waiting[n].turn()()
 		a := postFrom(t, client, n, base+"/token", url.Values{"client_id": {"cli"}, "device_code": {waiting[n].code},
 			"grant_type": {oauth.GrantDeviceCode}})
 		require.Equal(t, "authorization_pending", a.text("error"), a.members)
@@ -78,13 +80,25 @@ func pollDevices(t *testing.T, env []string) {
 
 // waitingDevice is a device that polls once in so many turns of five seconds.
 type waitingDevice struct {
-	code  string
-	every int
+	code   string
+	every  int
+	mutex  sync.Mutex
+	before time.Time // the server may have seen its last poll as late as this
+}
+
+// turn waits for as long as the device must after its last poll: on a busy machine, that may have come late. Call the
+// result after the poll.
+func (d *waitingDevice) turn() (over func()) {
+	d.mutex.Lock()
+	time.Sleep(time.Until(d.before.Add(time.Duration(d.every) * pollingTurn)))
+	return func() {
+		d.before = time.Now()
+		d.mutex.Unlock()
+	}
 }
 
 // pollAll has devices poll for a number of turns, evenly, and returns how often they did.
-func pollAll(waiting []waitingDevice, turns int, poll func(n int)) (polls int) {
-	const turn = 5 * time.Second
+func pollAll(waiting []*waitingDevice, turns int, poll func(n int)) (polls int) {
 	queue := make(chan int)
 	var group sync.WaitGroup
 	for range pollers {
@@ -98,12 +112,12 @@ func pollAll(waiting []waitingDevice, turns int, poll func(n int)) (polls int) {
 		begin := time.Now()
 		for n, device := range waiting {
 			if (number+n)%device.every == 0 {
-				time.Sleep(time.Until(begin.Add(turn * time.Duration(n) / time.Duration(len(waiting)))))
+				time.Sleep(time.Until(begin.Add(pollingTurn * time.Duration(n) / time.Duration(len(waiting)))))
 				queue <- n
 				polls++
 			}
 		}
-		time.Sleep(time.Until(begin.Add(turn)))
+		time.Sleep(time.Until(begin.Add(pollingTurn)))
 	}
 	close(queue)
 	group.Wait()
