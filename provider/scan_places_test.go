@@ -16,7 +16,7 @@ func withPlaces(t testing.TB) option {
 	t.Helper()
 	file := placestest.File(t)
 	return func(s *settings) {
-		s.configure = func(c *serversettings.Settings) { c.ScanPlaces = file }
+		s.also(func(c *serversettings.Settings) { c.ScanPlaces = file })
 	}
 }
 

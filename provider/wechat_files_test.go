@@ -14,10 +14,10 @@ import (
 func verified(path string) option {
 	return func(s *settings) {
 		s.path = path
-		s.configure = func(c *serversettings.Settings) {
+		s.also(func(c *serversettings.Settings) {
 			c.WechatFiles = map[string][]byte{"MP_verify_AbC123.txt": []byte("AbC123"),
 				"6ynZPDvfTF.txt": []byte("x\r\n")}
-		}
+		})
 	}
 }
 
