@@ -131,9 +131,9 @@ func All() []Limit {
 		{Scans, byAddress, "codes to be scanned that pages show", Rate{2000, 10 * time.Minute}, reached, attempts},
 		{ScansUser, "user", "codes that they scan", Rate{30, 10 * time.Minute}, reached, attempts},
 		{ScanReports, "user", "reports that end the codes of an address", Rate{3, time.Hour}, reached, attempts},
-		{ScanPictures, "code to be scanned", "pictures of it that WeChat makes", Rate{3, 10 * time.Minute}, reached,
-			attempts},
-		{AllScanPictures, "nothing: all together", "pictures of codes that WeChat makes; it makes 5000 a minute",
+		{ScanPictures, "code to be scanned", "pictures of it that WeChat is asked for", Rate{3, 10 * time.Minute},
+			reached, attempts},
+		{AllScanPictures, "nothing: all together", "pictures of codes that WeChat is asked for; it makes 5000 a minute",
 			Rate{4500, time.Minute}, reached, attempts},
 	}
 }

@@ -88,6 +88,7 @@ func TestFewPicturesAreMade(t *testing.T) {
 			require.Equal(t, n < uses, shown.header.Get("Content-Type") == "image/jpeg")
 		}
 		require.Len(t, w.simulator.MiniProgramCodes(), uses)
+		require.NotContains(t, w.log.String(), "no mini-program code", "which everybody could fill the log with")
 		other := w.screen()
 		shown := other.picture(other.show("shop"))
 		require.Equal(t, name == limits.ScanPictures, shown.header.Get("Content-Type") == "image/jpeg")

@@ -138,6 +138,7 @@ func (h Scan) Code(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, authorize.ErrNoScan):
 		http.NotFound(w, r)
 		return
+	case errors.Is(err, oauth.TooManyRequests): // the limit is reported, and one caller must not fill the log
 	case err != nil:
 		h.logger.WarnContext(r.Context(), "no mini-program code: the page shows the code of an address", "error", err)
 	}
