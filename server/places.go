@@ -3,13 +3,12 @@ package server
 import (
 	"fmt"
 
-	"github.com/lingpai/lingpai/authorize"
 	"github.com/lingpai/lingpai/places"
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// openPlaces reads the file of places, or returns nil if there is none.
-func openPlaces(s settings.Settings) (authorize.Places, error) {
+// ReadPlaces reads the file of places, or returns nil if there is none.
+func ReadPlaces(s settings.Settings) (*places.Places, error) {
 	if s.ScanPlaces == "" {
 		return nil, nil
 	}

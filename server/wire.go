@@ -20,6 +20,7 @@ import (
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/places"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/provider/bounds"
 	"github.com/lingpai/lingpai/provider/browser"
@@ -50,7 +51,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 // wiring is a configuration with all defaults filled in, and the parts that were created so far.
 type wiring struct {
 	config    Config
-	places    authorize.Places // nil: none
+	places    *places.Places // nil: none
 	platforms Platforms
 	hasher    *password.Hasher
 	server    *Server
@@ -66,7 +67,7 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 	}
 	c.RecordAge = cmp.Or(c.RecordAge, RecordAge)
 	w = wiring{config: c, server: &Server{settings: c.Settings, stores: c.Stores, logger: c.Logger}}
-	if w.places, err = openPlaces(c.Settings); err != nil {
+	if w.places, err = ReadPlaces(c.Settings); err != nil {
 		return w, err
 	}
 	if w.config.Ring == nil {
@@ -206,9 +207,13 @@ func (w wiring) scans(service *authorize.Service, apps identity.Apps, tokens *we
 		codes = &signin.MiniProgramCodes{Apps: apps, Tokens: tokens, AppID: s.ScanApp, Page: s.ScanPage,
 			Version: s.ScanVersion, Unpublished: s.ScanUnpublished}
 	}
-	return authorize.NewScans(authorize.ScansConfig{Service: service, Users: w.config.Stores.Users,
+	config := authorize.ScansConfig{Service: service, Users: w.config.Stores.Users,
 		Events: w.config.Stores.Events, Volatile: w.config.Volatile, Enabled: s.Scan,
-		Numbers: authorize.NumberMatching(s.ScanNumber), Codes: codes, Places: w.places, Now: w.config.Now})
+		Numbers: authorize.NumberMatching(s.ScanNumber), Codes: codes, Now: w.config.Now}
+	if w.places != nil {
+		config.Places = w.places
+	}
+	return authorize.NewScans(config)
 }
 
 // wechat returns the service for browsers that go to pages of WeChat.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lingpai/lingpai/places"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 )
 
@@ -30,8 +30,8 @@ func (d *doctor) checkConfiguration(context.Context) {
 	d.checkExposure()
 	d.checkLives()
 	d.checkRetention()
-	if file := d.settings.ScanPlaces; file != "" && !d.unreadable() && !d.faulty("browser.scan_places") {
-		checkPlaces(d.report, file)
+	if !d.unreadable() && !d.faulty("browser.scan_places") {
+		d.report.judgePlaces(d.settings)
 	}
 	d.checkFiles()
 }
@@ -80,15 +80,16 @@ func (d *doctor) checkRetention() {
 	}
 }
 
-// checkPlaces reads a file of places as a server does.
-func checkPlaces(r *report, file string) {
-	read, err := places.Read(file)
-	if err != nil {
-		r.fault(fmt.Sprintf("browser.scan_places (LINGPAI_BROWSER_SCAN_PLACES): %q: %s", file, err),
-			"set it to a file such as GeoLite2-City.mmdb, or leave it out")
-		return
+// judgePlaces reads the file of places as a server does.
+func (r *report) judgePlaces(c settings.Settings) {
+	read, err := server.ReadPlaces(c)
+	switch {
+	case err != nil:
+		r.fault(err.Error(), "set it to a file such as GeoLite2-City.mmdb, or leave it out")
+	case read != nil:
+		r.ok(fmt.Sprintf("the places of screens are from %s of %s", read.Type(),
+			read.Built().UTC().Format(time.DateOnly)))
 	}
-	r.ok(fmt.Sprintf("the places of screens are from %s of %s", read.Type(), read.Built().UTC().Format(time.DateOnly)))
 }
 
 // checkFiles checks who can read and change the files of the settings.
