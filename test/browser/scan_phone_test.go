@@ -78,11 +78,9 @@ func testScanAndGoBack(v screen) {
 	v.do(chromedp.Navigate(v.Issuer + "/sign-out"))
 	v.click("#sign-out-submit")
 	v.do(chromedp.WaitNotPresent(chromedp.CSS("form")))
-	for !v.evaluate(`document.getElementById('scan-again') !== null`) {
-		v.back()
-	}
+	v.backTo("scan-again")
 	require.True(v.t, v.evaluate(`document.body.innerText.includes('The code has expired')`))
-	v.evaluate(`document.getElementById('scan-again').click() === undefined`) // the page is as it was left
+	v.uses("scan-again")
 	handle, number = v.nextCode(handle)
 	phone.scan(handle)
 	phone.click("#number-" + number)

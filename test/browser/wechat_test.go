@@ -14,6 +14,7 @@ func testAtWebsiteApp(v walker) {
 	v.click("#decline")
 	v.do(chromedp.WaitVisible(chromedp.CSS("#declined")))
 	v.backTo("way-wechat")
+	v.uses("way-wechat")
 	v.atWechat()
 	v.do(chromedp.WaitVisible(chromedp.CSS("#consent-allow")))
 	v.says("Allow partner to use your account?", "使用你的账号？")
@@ -39,6 +40,7 @@ func testWithinWechat(v walker) {
 	v.click("#decline")
 	v.do(chromedp.WaitVisible(chromedp.CSS("#declined")))
 	v.backTo("other-way")
+	v.uses("other-way")
 	v.do(chromedp.WaitVisible(chromedp.CSS("#password")))
 	v.click("#way-wechat")
 	v.click("#wechat-continue")
@@ -58,12 +60,17 @@ func testWithinWechat(v walker) {
 		"each page can be entered again")
 }
 
-// backTo goes back to the page with a link, which is as it was left, and follows the link.
+// backTo goes back to the page with a link or a button.
 func (v walker) backTo(id string) {
 	v.t.Helper()
 	for !v.evaluate(`document.getElementById('` + id + `') !== null`) {
 		v.back()
 	}
+}
+
+// uses uses a link or a button of a page that the browser has kept as it was left.
+func (v walker) uses(id string) {
+	v.t.Helper()
 	v.evaluate(`document.getElementById('` + id + `').click() === undefined`)
 }
 
