@@ -25,6 +25,7 @@ type Bearer struct {
 	Claims  tokens.AccessClaims
 	Client  clients.Client
 	Session identity.Session // zero if the token is a client's own
+	Now     time.Time        // the store's time when it read the session
 }
 
 var (
@@ -156,11 +157,15 @@ func (s *Service) validUserBearer(ctx context.Context, token string) (Bearer, er
 	return bearer, err
 }
 
-// validBearer returns a valid access token for any audience. Its errors are those of Bearer but InsufficientScope.
+// validBearer returns a valid access token for any audience. It returns oauth.InsufficientScope if the token is from a
+// token exchange, by which nobody may get what this server serves. Its other errors are those of Bearer.
 func (s *Service) validBearer(ctx context.Context, token string) (Bearer, error) {
 	claims, err := s.issuer.ReadAccessToken(token)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Bearer{}, errInvalidToken
+	case claims.Actor != nil:
+		return Bearer{}, errExchanged
 	}
 	return s.bearerOf(ctx, claims)
 }
@@ -175,39 +180,54 @@ func callerOf(claims tokens.AccessClaims) Caller {
 	}
 }
 
-// bearerOf returns oauth.InvalidToken if the token's session has ended or its client is disabled.
+// bearerOf returns oauth.InvalidToken if the token's session has ended, or a client is disabled that it has passed
+// through.
 func (s *Service) bearerOf(ctx context.Context, claims tokens.AccessClaims) (Bearer, error) {
-	session, err := s.sessionOf(ctx, claims)
+	session, now, err := s.sessionOf(ctx, claims)
 	if err != nil {
 		return Bearer{}, err
 	}
-	client, err := s.clients.Find(ctx, claims.ClientID)
-	switch {
-	case isNotFound(err) || err == nil && client.Disabled():
-		return Bearer{}, errInvalidToken
-	case err != nil:
-		return Bearer{}, oauth.StoreFailed(err)
+	client, err := s.enabledClient(ctx, claims.ClientID)
+	if err != nil {
+		return Bearer{}, err
 	}
-	return Bearer{claims, client, session}, nil
+	if claims.Actor != nil {
+		if err := s.checkActors(ctx, claims, session); err != nil {
+			return Bearer{}, err
+		}
+	}
+	return Bearer{claims, client, session, now}, nil
 }
 
-// sessionOf returns the session of an access token. It returns oauth.InvalidToken if the session is not active or does
-// not match the token. A client's own token has no session, so the store is not read.
-func (s *Service) sessionOf(ctx context.Context, claims tokens.AccessClaims) (identity.Session, error) {
+// enabledClient returns oauth.InvalidToken if there is no such client or it is disabled.
+func (s *Service) enabledClient(ctx context.Context, id string) (clients.Client, error) {
+	client, err := s.clients.Find(ctx, id)
+	switch {
+	case isNotFound(err) || err == nil && client.Disabled():
+		return clients.Client{}, errInvalidToken
+	case err != nil:
+		return clients.Client{}, oauth.StoreFailed(err)
+	}
+	return client, nil
+}
+
+// sessionOf returns the session of an access token, and the time of the store's clock. It returns oauth.InvalidToken if
+// the session is not active or does not match the token. A client's own token has no session, so the store is not read.
+func (s *Service) sessionOf(ctx context.Context, claims tokens.AccessClaims) (identity.Session, time.Time, error) {
 	if claims.Session == "" {
 		if claims.Subject != claims.ClientID {
-			return identity.Session{}, errInvalidToken
+			return identity.Session{}, time.Time{}, errInvalidToken
 		}
-		return identity.Session{}, nil
+		return identity.Session{}, time.Time{}, nil
 	}
 	session, now, err := s.sessions.Find(ctx, claims.Session)
 	switch {
 	case isNotFound(err):
-		return identity.Session{}, errInvalidToken
+		return identity.Session{}, time.Time{}, errInvalidToken
 	case err != nil:
-		return identity.Session{}, oauth.StoreFailed(err)
-	case !session.Active(now) || session.UserID != claims.Subject || session.ClientID != claims.ClientID:
-		return identity.Session{}, errInvalidToken
+		return identity.Session{}, time.Time{}, oauth.StoreFailed(err)
+	case !session.Active(now) || session.UserID != claims.Subject || !matchesClient(session, claims):
+		return identity.Session{}, time.Time{}, errInvalidToken
 	}
-	return session, nil
+	return session, now, nil
 }

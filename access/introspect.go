@@ -28,6 +28,7 @@ type Introspection struct {
 	Methods   []string             `json:"amr,omitempty"`
 	Class     string               `json:"acr,omitempty"`
 	Wechat    *tokens.WechatClaims `json:"wechat,omitempty"`
+	Actor     *tokens.Actor        `json:"act,omitempty"`
 	tokens.UserClaims
 }
 
@@ -83,7 +84,7 @@ func (s *Service) introspectAccessToken(ctx context.Context, asking clients.Clie
 		Audience: claims.Audience, ClientID: claims.ClientID,
 		Scope: claims.Scope, IssuedAt: claims.IssuedAt, Expires: claims.Expires, ID: claims.ID, Session: claims.Session,
 		AuthTime: claims.AuthTime, Methods: claims.Methods, Class: claims.Class, Wechat: claims.Wechat,
-		UserClaims: claims.UserClaims,
+		Actor: claims.Actor, UserClaims: claims.UserClaims,
 	}, nil
 }
 

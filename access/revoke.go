@@ -27,6 +27,12 @@ var (
 		Code:        oauth.UnsupportedTokenType,
 		Description: "An access token from client_credentials has no session to end. It is valid until it expires.",
 	}
+	// errActorRevokes protects a user's session at one client from the others that act for them.
+	errActorRevokes = &oauth.Error{
+		Code: oauth.UnsupportedTokenType,
+		Description: "An access token from a token exchange belongs to a session at another client, which only that " +
+			"client can end. It is valid until it expires or the session ends.",
+	}
 )
 
 // Revoke ends the session of a token (RFC 7009), and with it every token of that session. A refresh token may be of
@@ -36,7 +42,7 @@ var (
 //   - oauth.InvalidClient if the client does not authenticate,
 //   - oauth.InvalidRequest if the token is missing or there are two kinds of client authentication,
 //   - oauth.InvalidGrant if the token was issued to another client,
-//   - oauth.UnsupportedTokenType for an access token from client_credentials,
+//   - oauth.UnsupportedTokenType for an access token from client_credentials or from a token exchange,
 //   - oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Revoke(ctx context.Context, r *http.Request) error {
 	// Go on if the client disconnects: apps are often closed right after signing out.
@@ -69,10 +75,12 @@ func (s *Service) sessionToEnd(ctx context.Context, client clients.Client, token
 			return "", nil
 		case claims.ClientID != client.ID:
 			return "", errForeignToken
-		case claims.Session == "" && expired >= 0:
+		case expired >= 0 && (claims.Session == "" || claims.Actor != nil):
 			return "", nil
 		case claims.Session == "":
 			return "", errNoSession
+		case claims.Actor != nil:
+			return "", errActorRevokes
 		}
 		return claims.Session, nil
 	}

@@ -12,8 +12,9 @@ import (
 // Client is a client's record with methods for what it allows.
 type Client struct{ identity.Client }
 
-// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 6749 §4.3), and
-// only confidential clients may act for themselves (RFC 6749 §4.4).
+// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 6749 §4.3), only
+// confidential clients may act for themselves (RFC 6749 §4.4), and public clients of third parties may exchange no
+// tokens (RFC 8693).
 func (c Client) MayUse(grant string) bool {
 	switch grant {
 	case oauth.GrantWechatCodeURN:
@@ -22,9 +23,15 @@ func (c Client) MayUse(grant string) bool {
 		return c.FirstParty && c.Allows(oauth.GrantPassword)
 	case oauth.GrantClientCredentials:
 		return c.Confidential && c.Allows(oauth.GrantClientCredentials)
+	case oauth.GrantTokenExchange:
+		return (c.Confidential || c.FirstParty) && c.Allows(oauth.GrantTokenExchange)
 	}
 	return c.Allows(grant)
 }
+
+// MayAct reports whether the client may exchange a user's access token for another one, and so be an actor (RFC 8693
+// §1.1). Only a client that authenticates may.
+func (c Client) MayAct() bool { return c.Confidential && c.MayUse(oauth.GrantTokenExchange) }
 
 // Is reports whether the client is an audience: the API that tokens with it are for.
 func (c Client) Is(audience string) bool {

@@ -63,10 +63,17 @@ func (c *checker) checkGrants(client identity.Client) {
 	}
 	usersSignIn := client.Allows(oauth.GrantAuthorizationCode) || client.Allows(oauth.GrantWechatCode) ||
 		client.Allows(oauth.GrantQQCode) || client.Allows(oauth.GrantPassword) || client.Allows(oauth.GrantDeviceCode)
-	if !usersSignIn && (!client.Allows(oauth.GrantClientCredentials) || client.Allows(oauth.GrantRefreshToken)) {
+	alone := client.Allows(oauth.GrantClientCredentials) ||
+		client.Confidential && client.Allows(oauth.GrantTokenExchange)
+	if !usersSignIn && (!alone || client.Allows(oauth.GrantRefreshToken)) {
 		c.reject("grants", "use authorization_code, wechat_code, qq_code, password or "+oauth.GrantDeviceCode+
-			", with which users sign in, or only client_credentials, with which the client acts for itself; "+
+			", with which users sign in, or only client_credentials, with which the client acts for itself, or, for a "+
+			"confidential client, "+oauth.GrantTokenExchange+", with which an API calls another one; "+
 			"refresh_token alone gets no token")
+	}
+	if client.Allows(oauth.GrantTokenExchange) && !client.Confidential && !client.FirstParty {
+		c.reject("grants", "%s is not for a public client of a third party: it cannot authenticate",
+			oauth.GrantTokenExchange)
 	}
 	if client.Allows(oauth.GrantClientCredentials) && !client.Confidential {
 		c.reject("grants", "client_credentials is not for a public client: it must authenticate (RFC 6749 §4.4)")

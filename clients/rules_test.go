@@ -8,6 +8,7 @@ import (
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 const (
@@ -54,8 +55,11 @@ func TestValidRecords(t *testing.T) {
 	browsers.Confidential, browsers.Apps = true, []string{appID, website}
 	signsIn, api := publicClient(), backEnd()
 	signsIn.Audience, api.Audience, api.IsAudience = nil, nil, []string{audience, "orders-api"}
+	actor, ticket := backEnd(), publicClient()
+	actor.Grants = []string{oauth.GrantTokenExchange}
+	ticket.FirstParty, ticket.Grants = true, append(ticket.Grants, oauth.GrantTokenExchange)
 	for _, client := range []identity.Client{publicClient(), backEnd(), appTokens, passwords, longest, qq, strict,
-		browsers, signsIn, api} {
+		browsers, signsIn, api, actor, ticket} {
 		require.NoError(t, clients.Check(client, registered()))
 	}
 }
@@ -84,7 +88,14 @@ func TestCheckIDGrantsAndApps(t *testing.T) {
 		"unknown grant": {func(c *record) { c.Grants = append(c.Grants, "implicit") },
 			fields("grants", `there is no grant "implicit"; use one of authorization_code, wechat_code, `+
 				"qq_code, password, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, "+
+				"urn:ietf:params:oauth:grant-type:token-exchange, "+
 				"each as its own value")},
+		"third party, public, exchanges": {func(c *record) {
+			c.Grants = append(c.Grants, oauth.GrantTokenExchange)
+		}, fields("grants", oauth.GrantTokenExchange+" is not for a public client of a third party")},
+		"public, only exchanges": {func(c *record) {
+			c.FirstParty, c.Grants = true, []string{oauth.GrantTokenExchange}
+		}, fields("grants", "use authorization_code, wechat_code, qq_code, password or urn:ietf")},
 		"third party, password": {func(c *record) { c.Grants = []string{"password"} },
 			fields("grants", "password needs a first-party client: no other program may see passwords")},
 		"wechat_code, no app": {func(c *record) { c.Apps = nil }, fields("grants", "wechat_code needs an app: ")},

@@ -86,6 +86,7 @@ func New(c Config) *Manager {
 		oauth.GrantPassword:          m.password,
 		oauth.GrantRefreshToken:      m.refreshToken,
 		oauth.GrantClientCredentials: m.clientCredentials,
+		oauth.GrantTokenExchange:     tokenExchange{m, tokens.NewExchanger(c.Issuer)}.redeem,
 	}
 	for name, platform := range c.SignIn.Platforms() {
 		m.grants[name] = m.platformCode(name, platform)
@@ -99,8 +100,9 @@ func New(c Config) *Manager {
 //   - oauth.UnsupportedGrantType if there is no such grant type,
 //   - oauth.InvalidClient if the client does not authenticate,
 //   - oauth.UnauthorizedClient if the client may not use the grant type or exchange the codes of an app,
-//   - oauth.InvalidRequest if a parameter is missing or malformed, the Idempotency-Key is malformed, or the request is
-//     from a web page whose origin the client has not registered,
+//   - oauth.InvalidRequest if a parameter is missing or malformed, the Idempotency-Key is malformed, the request is
+//     from a web page whose origin the client has not registered, or a subject token is not accepted (RFC 8693
+//     §2.2.2),
 //   - oauth.InvalidScope if the client may not have the scope,
 //   - oauth.InvalidGrant if the code, password or refresh token is not accepted,
 //   - oauth.AuthorizationPending, oauth.SlowDown, oauth.ExpiredToken or oauth.DeviceDenied for a device code,
@@ -145,7 +147,7 @@ func (m *Manager) answer(ctx context.Context, name string, grant grant, r reques
 			"The client is not registered for this grant_type.")
 	}
 	r.Scope, r.Resource = r.Parameters.Get("scope"), r.Parameters.Get("resource")
-	if name != oauth.GrantRefreshToken {
+	if name != oauth.GrantRefreshToken && name != oauth.GrantTokenExchange { // they narrow what was granted before
 		var err error
 		if r.Scope, err = r.Client.Scope(name, r.Scope); err != nil {
 			return tokens.Set{}, err

@@ -52,7 +52,7 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 		return tokens.Set{}, true, m.refuse(ctx, presented, decision)
 	}
 	session.Scope = r.Client.Retained(session.Scope)
-	scope, err := narrowedScope(session.Scope, r.Scope)
+	scope, err := narrowedScope(session.Scope, r.Scope, errWiderRefresh)
 	if err != nil {
 		return tokens.Set{}, true, err
 	}
@@ -110,9 +110,12 @@ func (m *Manager) refuse(ctx context.Context, presented access.RefreshToken, dec
 var errKeyOfAnother = oauth.NewError(oauth.InvalidRequest, "The Idempotency-Key belongs to another refresh token. "+
 	"Make a new random key with each refresh token, and repeat it only with that token.")
 
-// narrowedScope returns the scope of a refresh: the session's, or a part of it (RFC 6749 §6). It returns
-// oauth.InvalidScope if the request asks for more.
-func narrowedScope(granted, requested string) (string, error) {
+var errWiderRefresh = oauth.NewError(oauth.InvalidScope,
+	"A refresh cannot request a scope that the sign-in was not granted or the client may no longer have.")
+
+// narrowedScope returns what was granted, or the part of it that is requested (RFC 6749 §6). It returns wider if more
+// is requested.
+func narrowedScope(granted, requested string, wider *oauth.Error) (string, error) {
 	if requested == "" {
 		return granted, nil
 	}
@@ -122,8 +125,7 @@ func narrowedScope(granted, requested string) (string, error) {
 	}
 	for _, name := range names {
 		if !oauth.HasScope(granted, name) {
-			return "", oauth.NewError(oauth.InvalidScope,
-				"A refresh cannot request a scope that the sign-in was not granted or the client may no longer have.")
+			return "", wider
 		}
 	}
 	return strings.Join(names, " "), nil

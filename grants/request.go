@@ -14,7 +14,7 @@ import (
 type request struct {
 	Client     clients.Client
 	Parameters oauth.Parameters
-	Scope      string        // what the client may have; for a refresh the "scope" parameter
+	Scope      string        // what the client may have; for a refresh or an exchange the "scope" parameter
 	Resource   string        // the "resource" parameter (RFC 8707 §2); "" if there is none
 	Target     tokens.Target // of the access token of a sign-in
 	Key        string        // the Idempotency-Key header; "" if there is none

@@ -23,6 +23,9 @@ func tokenInfo(client clients.Client, set tokens.Set) oauth2.TokenInfo {
 	if set.Scope == "" && set.Session.Scope != "" { // otherwise it would seem to be what was requested (RFC 6749 §5.1)
 		extension.Set("scope", "")
 	}
+	if set.IssuedTokenType != "" {
+		extension.Set("issued_token_type", set.IssuedTokenType)
+	}
 	for name, notice := range set.Notices {
 		extension.Set(name, notice)
 	}

@@ -142,7 +142,7 @@ func requireTokens(t testing.TB, a answer) {
 		"expires_in is a whole number: %v", a.members["expires_in"])
 	for name := range a.members {
 		require.Contains(t, []string{"access_token", "token_type", "expires_in", "refresh_token", "scope",
-			"id_token", "profile_status", "signature_status", "phone_status"}, name)
+			"id_token", "profile_status", "signature_status", "phone_status", "issued_token_type"}, name)
 	}
 }
 

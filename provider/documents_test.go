@@ -86,7 +86,7 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 		"password":           passwordForm("alice", testPassword),
 		"refresh_token":      refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret),
 		"client_credentials": serviceForm(),
-		"qq_code":            w.qqForm("alice"),
+		"qq_code":            w.qqForm("alice"), oauth.GrantTokenExchange: w.ownExchange(),
 	}
 	require.Len(t, a.members["grant_types_supported"], len(work)+1, "and authorization_code, with which requireClaims "+
 		"gets a token")

@@ -62,7 +62,7 @@ func (s *slots) acquire(kind slotKind) (release func(), err error) {
 // slotOf returns the kind of slot for a grant.
 func slotOf(grantType string) slotKind {
 	switch grantType {
-	case oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode:
+	case oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode, oauth.GrantTokenExchange:
 		return slotQuick
 	}
 	return slotWaiting

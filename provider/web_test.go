@@ -67,7 +67,7 @@ func (w *web) createUser(name string) {
 }
 
 // update changes the record of a client.
-func (w *web) update(id string, change func(*identity.Client)) {
+func (w records) update(id string, change func(*identity.Client)) {
 	w.t.Helper()
 	record, err := w.database.Clients().Find(w.t.Context(), id)
 	require.NoError(w.t, err)

@@ -27,6 +27,7 @@ type AccessClaims struct {
 	Methods  []string      `json:"amr,omitempty"`
 	Class    string        `json:"acr,omitempty"`
 	Wechat   *WechatClaims `json:"wechat,omitempty"`
+	Actor    *Actor        `json:"act,omitempty"` // nil: the token is not from a token exchange
 	UserClaims
 }
 
@@ -70,12 +71,18 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, t
 	claims := i.accessClaims(client, session.UserID, target, now, expires)
 	claims.Session, claims.AuthTime, claims.Methods = session.ID, session.AuthTime.Unix(), []string{session.Method}
 	claims.Class = i.config.ContextClasses[session.Method]
-	if client.WechatClaims && session.Account.Platform == identity.PlatformWechat {
-		claims.Wechat = &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: of.unionID}
-	}
+	claims.Wechat = wechatClaims(client, session, of)
 	claims.UserClaims = userClaims(of.user, target.Scope)
 	token, err := i.sign(typeAccessToken, claims)
 	return token, expires.Sub(now), err
+}
+
+// wechatClaims returns nil if the client is not registered for them, or the user did not sign in with WeChat.
+func wechatClaims(client identity.Client, session identity.Session, of owner) *WechatClaims {
+	if !client.WechatClaims || session.Account.Platform != identity.PlatformWechat {
+		return nil
+	}
+	return &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: of.unionID}
 }
 
 // IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). The token has no session, so

@@ -44,6 +44,8 @@ type Set struct {
 	IDToken      string
 	Scope        string // of the access token
 	Session      identity.Session
+	// IssuedTokenType is the type of the token that a token exchange has issued (RFC 8693 §2.2.1); "" for other grants.
+	IssuedTokenType string
 	// Notices are the outcomes of the request's extras, by the name of a response member; nil if it had none.
 	Notices map[string]string
 }
