@@ -26,6 +26,7 @@ type Claims struct {
 	Roles     []string        // if Scope has "roles"
 	Ext       json.RawMessage // an object of claims that the operator set for the user, if Scope has "claims"
 	Wechat    Wechat          // if the client is registered for it
+	Actors    []string        // the clients that have exchanged the token, ClientID first (RFC 8693 §4.1); often none
 }
 
 // Wechat is the WeChat account that signed in.
@@ -53,7 +54,7 @@ func (c *Claims) clone() Claims {
 	claims := *c
 	claims.Audience, claims.Methods, claims.Roles = slices.Clone(c.Audience), slices.Clone(c.Methods),
 		slices.Clone(c.Roles)
-	claims.Ext = slices.Clone(c.Ext)
+	claims.Ext, claims.Actors = slices.Clone(c.Ext), slices.Clone(c.Actors)
 	return claims
 }
 
@@ -75,6 +76,7 @@ type payload struct {
 	Roles     []string        `json:"roles"`
 	Ext       json.RawMessage `json:"ext"`
 	Wechat    wechat          `json:"wechat"`
+	Actors    actors          `json:"act"`
 }
 
 // wechat is the JSON form of Wechat.
@@ -88,6 +90,23 @@ type wechat struct {
 func (w *wechat) UnmarshalJSON(text []byte) error {
 	type members wechat
 	return readObject(text, (*members)(w))
+}
+
+// actors is the JSON form of Actors: each is an object that contains the one before it.
+type actors []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *actors) UnmarshalJSON(text []byte) error {
+	var actor struct {
+		Subject string `json:"sub"`
+		Before  actors `json:"act"`
+	}
+	err := readObject(text, &actor)
+	if err == nil && actor.Subject == "" {
+		err = errNoActor
+	}
+	*a = append(actors{actor.Subject}, actor.Before...)
+	return err
 }
 
 // audience is written as a string or as a list of strings (RFC 7519 §4.1.3).
@@ -140,6 +159,7 @@ func readClaims(text []byte) (*Claims, error) {
 		IssuedAt: p.IssuedAt.time(), Expires: p.Expires.time(), NotBefore: p.NotBefore.time(),
 		AuthTime: p.AuthTime.time(),
 		Methods:  p.Methods, ACR: p.ACR, Roles: p.Roles, Ext: p.Ext, Wechat: Wechat(p.Wechat),
+		Actors: p.Actors,
 	}, nil
 }
 

@@ -35,6 +35,20 @@ func TestClaimsAreTyped(t *testing.T) {
 	}
 }
 
+// TestActors of a token that two clients have exchanged.
+func TestActors(t *testing.T) {
+	w := newEnv(t)
+	token := w.token(map[string]any{"act": map[string]any{"sub": "app", "act": map[string]any{"sub": "orders"}}})
+	for range 2 { // checked, and remembered
+		claims, err := w.verifier.Verify(context.Background(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requireEqual(t, []string{"app", "orders"}, claims.Actors)
+		claims.Actors[0] = "x"
+	}
+}
+
 func TestAClientIsNotAUser(t *testing.T) {
 	w := newEnv(t)
 	claims, err := w.verifier.Verify(context.Background(), w.token(map[string]any{
@@ -108,7 +122,12 @@ func TestClaimsAreChecked(t *testing.T) {
 		"ext in a string":               {map[string]any{"ext": "{}"}, badClaims},
 		"ext in a list":                 {map[string]any{"ext": []int{1}}, badClaims},
 		"wechat in a string":            {map[string]any{"wechat": "wx1"}, badClaims},
-		"null":                          {map[string]any{"sid": json.RawMessage("null")}, badClaims},
+		"an actor in a string":          {map[string]any{"act": "app"}, badClaims},
+		"an actor without a subject":    {map[string]any{"act": map[string]any{}}, badClaims},
+		"a list of actors":              {map[string]any{"act": []any{map[string]any{"sub": "app"}}}, badClaims},
+		"an actor before that is null": {map[string]any{"act": map[string]any{"sub": "app",
+			"act": json.RawMessage("null")}}, badClaims},
+		"null": {map[string]any{"sid": json.RawMessage("null")}, badClaims},
 	} {
 		t.Run(name, func(t *testing.T) { requireRefused(t, w, w.token(attack.changes), attack.why) })
 	}

@@ -14,6 +14,7 @@ var (
 	errTwice    = errors.New("an object has a repeated name")
 	errTooDeep  = errors.New("it is nested too deeply")
 	errNull     = errors.New("a member is null")
+	errNoActor  = errors.New("an actor has no sub")
 )
 
 // readObject fills the fields of a struct, each of which has a json tag, from the members of an object. Unlike
