@@ -125,7 +125,8 @@ func startNodeSite(t *testing.T, s setup) string {
 	script := filepath.Join(nodeFolder(t), "site.mjs")
 	harness.CopyFile(t, harness.Path(testdata+"/openid-client.mjs"), script)
 	s.CreateClient("node", "--redirect-uri", self+"/callback", "--post-logout-redirect-uri", self+"/", "--par",
-		"required", "--jwks-uri", self+"/jwks.json")
+		"required", "--jwks-uri", self+"/jwks.json", "--grant", "urn:ietf:params:oauth:grant-type:token-exchange",
+		"--scope", "api", "--audience", "https://api.example.com", "--audience", "https://stock.example.com")
 	command := exec.Command("node", script, s.Issuer, "node", port)
 	harness.WaitFor(t, harness.Start(t, command), "127.0.0.1:"+port)
 	return self

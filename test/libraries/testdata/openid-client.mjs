@@ -1,5 +1,6 @@
 // A web site that signs its one user in with openid-client. It authenticates with a key of its own instead of a secret,
-// and pushes its authorization requests. Its arguments are the issuer, its client id and its port.
+// pushes its authorization requests, and exchanges its access tokens. Its arguments are the issuer, its client id and
+// its port.
 import http from 'node:http'
 import * as client from 'openid-client'
 
@@ -9,13 +10,14 @@ const key = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256'
 const jwks = { keys: [{ ...await crypto.subtle.exportKey('jwk', key.publicKey), kid: '1' }] }
 const config = await client.discovery(new URL(issuer), id, undefined,
   client.PrivateKeyJwt({ key: key.privateKey, kid: '1' }), { execute: [client.allowInsecureRequests] })
+const api = 'https://api.example.com'
 let request, tokens, user
 
 const pages = {
   async '/sign-in'() {
     request = { pkceCodeVerifier: client.randomPKCECodeVerifier(), expectedState: client.randomState(),
       expectedNonce: client.randomNonce() }
-    return client.buildAuthorizationUrlWithPAR(config, { redirect_uri: self + '/callback', scope: 'openid profile',
+    return client.buildAuthorizationUrlWithPAR(config, { redirect_uri: self + '/callback', scope: 'openid profile api',
       code_challenge: await client.calculatePKCECodeChallenge(request.pkceCodeVerifier),
       code_challenge_method: 'S256', state: request.expectedState, nonce: request.expectedNonce })
   },
@@ -28,6 +30,7 @@ const pages = {
     const { id_token } = tokens
     tokens = { id_token, ...await client.refreshTokenGrant(config, tokens.refresh_token) }
     await requireActive(true)
+    await exchange(tokens.access_token)
     user = await client.fetchUserInfo(config, tokens.access_token, user.sub)
     return '/user'
   },
@@ -42,6 +45,19 @@ const pages = {
 async function requireActive(expected) {
   const { active } = await client.tokenIntrospection(config, tokens.access_token)
   if (active !== expected) throw new Error(`active is ${active}`)
+}
+
+// Exchanges an access token for one for a single API, and that one once more, as two APIs would in turn.
+async function exchange(token) {
+  for (const scope of ['api', undefined]) {
+    const answer = await client.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+      subject_token: token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', resource: api,
+      ...scope && { scope } })
+    if (answer.scope !== 'api' || answer.refresh_token || answer.id_token) throw new Error(JSON.stringify(answer))
+    token = answer.access_token
+  }
+  const { active, aud, act } = await client.tokenIntrospection(config, token)
+  if (!active || aud !== api || act.sub !== id || act.act.sub !== id) throw new Error(JSON.stringify({ aud, act }))
 }
 
 const signedOut = '<a id="sign-in" href="/sign-in">Sign in</a>'
