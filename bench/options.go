@@ -23,6 +23,7 @@ workload, the server's CPU time for one answer, in microseconds and in units of 
   wechat_code          users who have signed in before sign in again, with a fresh code each
   password             a confidential client signs a user in; nearly all of the cost is the argon2id hash
   introspect           a client introspects an access token: its signature is checked and its session looked up
+  token_exchange       an API exchanges an access token of a user for one that calls another API
   authorization_code   the browser of a user who is signed in fetches a code, which a client exchanges: two
                        requests, and two signatures, since there is an ID token, too
   sign_in_page         a browser loads the page that asks for name and password

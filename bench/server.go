@@ -24,6 +24,7 @@ type server struct {
 	address string
 	ready   e2e.Ready
 	service credentials // of a client that acts for itself
+	api     credentials // of an API that exchanges the tokens it receives
 	site    credentials // of a client that users sign in to with a browser
 	report  serverReport
 }
@@ -67,10 +68,14 @@ func (s *server) environment() []string { return append(cleanEnvironment(), s.st
 // credentials are a client's id and secret.
 type credentials struct{ id, secret string }
 
-// createClients registers clients, as their operator would: a back end that acts for itself, and a site.
+// createClients registers clients, as their operator would: a back end that acts for itself, an API, and a site.
 func (s *server) createClients(ctx context.Context) (err error) {
 	if s.service, err = s.createClient(ctx, "bench-service", "--grant", clientCredentialsName,
 		"--audience", "https://api.example.com", "--scope", "api", "--default-scope", "api"); err != nil {
+		return err
+	}
+	if s.api, err = s.createClient(ctx, "bench-api", "--grant", exchangeGrant, "--is-audience",
+		"https://api.example.com", "--audience", "https://stock.example.com", "--scope", "api"); err != nil {
 		return err
 	}
 	s.site, err = s.createClient(ctx, "bench-site", "--first-party", "--grant", codeName, "--grant", refreshName,

@@ -150,6 +150,11 @@ func (r *result) printWorkloadDetails(out io.Writer, s subject) {
 		})
 		fmt.Fprintf(out, "  authorization_code     %s of the CPU of refresh_token, introspect and a signature\n",
 			ratio.text(3))
+	case s.Workload == exchangeName && r.has(s.with(introspectName)):
+		ratio := r.over(s, func(t round, p phase) float64 {
+			return p.microseconds() / (t.phase(s.with(introspectName)).microseconds() + p.verified())
+		})
+		fmt.Fprintf(out, "  token_exchange         %s of the CPU of introspect and a signature\n", ratio.text(3))
 	case s.Workload == signInPageName && r.has(s.with(introspectName)):
 		ratio := r.over(s, func(t round, p phase) float64 {
 			return t.phase(s.with(introspectName)).microseconds() / p.microseconds()

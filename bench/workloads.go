@@ -16,8 +16,11 @@ const (
 	passwordName          = "password"
 	jwksName              = "jwks"
 	introspectName        = "introspect"
+	exchangeName          = "token_exchange"
 	codeName              = "authorization_code"
 	signInPageName        = "sign_in_page"
+
+	exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 	// people is the number of users who sign in again.
 	people = 200
@@ -28,8 +31,8 @@ const (
 )
 
 func workloadNames() []string {
-	return []string{refreshName, clientCredentialsName, wechatName, passwordName, introspectName, codeName,
-		signInPageName, jwksName}
+	return []string{refreshName, clientCredentialsName, wechatName, passwordName, introspectName,
+		exchangeName, codeName, signInPageName, jwksName}
 }
 
 // workload is a kind of request and the clients that make it.
@@ -59,7 +62,7 @@ func workloadBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark
 	if err != nil {
 		return nil, err
 	}
-	asking, err1 := introspectRequest(s, endpoint)
+	token, err1 := userToken(s, endpoint)
 	site, err2 := newSite(s)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
@@ -71,7 +74,8 @@ func workloadBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark
 			clientCredentialsWorkload(connections, s, endpoint),
 			wechatWorkload(connections, endpoint, s.knownCodes()),
 			passwordWorkload(connections, s, endpoint),
-			introspectWorkload(connections, endpoint, asking),
+			introspectWorkload(connections, s, endpoint, token),
+			exchangeWorkload(connections, s, endpoint, token),
 			codeWorkload(connections, endpoint, site),
 			signInPageWorkload(connections, site),
 			jwksWorkload(connections, keySet),
@@ -160,28 +164,36 @@ func (s *server) passwordRequest(endpoint *url.URL) []byte {
 		url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}})
 }
 
-// introspectRequest returns an introspection of a valid access token of a user.
-func introspectRequest(s *server, endpoint *url.URL) ([]byte, error) {
+// userToken returns an access token of a user for an API.
+func userToken(s *server, endpoint *url.URL) (string, error) {
 	asked := newHolders(1)[0]
 	asked.next = func(*holder) ([]byte, error) { return s.passwordRequest(endpoint), nil }
 	connection, err := dial(endpoint.Host)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer connection.raw.Close()
-	if err := asked.ask(connection); err != nil {
-		return nil, err
-	}
-	target := endpoint.ResolveReference(&url.URL{Path: "introspect"})
-	backEnd := s.ready.Confidential
-	return postRequest(target, backEnd.ClientID, backEnd.ClientSecret, url.Values{"token": {asked.AccessToken}}), nil
+	err = asked.ask(connection)
+	return asked.AccessToken, err
 }
 
-// introspectWorkload sends the same introspection repeatedly.
-func introspectWorkload(connections int, endpoint *url.URL, request []byte) *workload {
+// introspectWorkload introspects the same access token repeatedly.
+func introspectWorkload(connections int, s *server, endpoint *url.URL, token string) *workload {
+	target := endpoint.ResolveReference(&url.URL{Path: "introspect"})
+	backEnd := s.ready.Confidential
+	request := postRequest(target, backEnd.ClientID, backEnd.ClientSecret, url.Values{"token": {token}})
 	w := &workload{name: introspectName, target: endpoint}
 	w.clients = slices.Repeat([]client{activeReader(request)}, connections)
 	return w
+}
+
+// exchangeWorkload exchanges the same access token repeatedly, as an API does that has received it.
+func exchangeWorkload(connections int, s *server, endpoint *url.URL, token string) *workload {
+	request := postRequest(endpoint, s.api.id, s.api.secret, url.Values{"grant_type": {exchangeGrant},
+		"subject_token": {token}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}})
+	return tokenWorkload(exchangeName, endpoint, newHolders(connections), func(*holder) ([]byte, error) {
+		return request, nil
+	})
 }
 
 // jwksWorkload reads the key set.
