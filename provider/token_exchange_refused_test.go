@@ -121,6 +121,10 @@ func TestWhatEndsAnExchangedToken(t *testing.T) {
 			sub, _ := claimsOf(w.t, user.text("access_token"))["sub"].(string)
 			return w.database.Users().Disable(context.Background(), sub)
 		},
+		"the password is changed": func(w exchanges, user answer) error {
+			sub, _ := claimsOf(w.t, user.text("access_token"))["sub"].(string)
+			return w.database.Users().SetPassword(context.Background(), sub, "")
+		},
 		"the session goes idle": func(w exchanges, _ answer) error {
 			w.clock.Move(11 * time.Minute)
 			return nil

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 )
 
 const ledgerAudience = "ledger" // not a URI
@@ -185,6 +187,8 @@ func TestScopesOfAnExchange(t *testing.T) {
 		scope, _ := claimsOf(t, a.text("access_token"))["scope"].(string)
 		require.Equal(t, test.want, scope)
 	}
+	served := w.resigned(w.user().text("access_token"), map[string]any{"scope": "api account"}) // of an older server
+	require.Equal(t, "api", w.exchange(served).text("scope"))
 	narrow := w.exchanged(w.user().text("access_token"), "scope", "api")
 	requireError(t, w.exchange(narrow, append(byStock, "scope", "roles")...), http.StatusBadRequest, "invalid_scope")
 }
@@ -238,6 +242,34 @@ func TestAChainOfExchangesEnds(t *testing.T) {
 	requireTokens(t, w.exchange(subject))
 	w.clock.Move(2 * time.Second)
 	requireError(t, w.exchange(subject), http.StatusBadRequest, "invalid_request")
+}
+
+// earlySessions are those of a store whose clock is ahead of the server's.
+type earlySessions struct {
+	identity.Sessions
+	ahead time.Duration
+}
+
+func (s earlySessions) Find(ctx context.Context, id string) (identity.Session, time.Time, error) {
+	session, now, err := s.Sessions.Find(ctx, id)
+	return session, now.Add(s.ahead), err
+}
+
+// TestAnExchangeByTheStoresClock: what has expired by it has no life left to give, even if the server's is behind.
+func TestAnExchangeByTheStoresClock(t *testing.T) {
+	t.Parallel()
+	for ahead, status := range map[time.Duration]int{59 * time.Minute: http.StatusOK,
+		time.Hour: http.StatusBadRequest} {
+		w := newExchanges(t, func(s *settings) {
+			s.stores = func(stores *server.Stores) { stores.Sessions = earlySessions{stores.Sessions, ahead} }
+		})
+		subject := w.user().text("access_token")
+		a := w.exchange(subject)
+		require.Equal(t, status, a.status, a.body)
+		if status == http.StatusOK {
+			require.Equal(t, claimsOf(t, subject)["exp"], claimsOf(t, a.text("access_token"))["exp"])
+		}
+	}
 }
 
 // TestLifeOfAnExchange is the client's own setting if that is shorter.
