@@ -30,6 +30,7 @@ type ClientView struct {
 	RedirectURIs           []string `json:"redirect_uris"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
 	BackchannelLogoutURI   string   `json:"backchannel_logout_uri,omitempty"`
+	InitiateLoginURI       string   `json:"initiate_login_uri,omitempty"`
 	AlwaysConsent          bool     `json:"always_consent"`
 	OptionalPKCE           bool     `json:"optional_pkce"`
 	RequirePAR             bool     `json:"require_par"`
@@ -56,7 +57,8 @@ func ViewClient(c identity.Client) ClientView {
 		AbsoluteTTL: optionalDuration(c.AbsoluteTTL), CreatedAt: instant(c.CreatedAt),
 		DisabledAt:   instant(c.DisabledAt),
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		BackchannelLogoutURI: c.BackchannelLogoutURI, AlwaysConsent: c.AlwaysConsent, OptionalPKCE: c.OptionalPKCE,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, InitiateLoginURI: c.InitiateLoginURI,
+		AlwaysConsent: c.AlwaysConsent, OptionalPKCE: c.OptionalPKCE,
 		RequirePAR: c.RequirePAR,
 		HasSecret:  len(c.SecretHash) > 0, OldSecretUntil: instant(c.OldSecretUntil), JWKS: c.JWKS, JWKSURI: c.JWKSURI,
 		LegacyAudienceUntil: instant(c.LegacyAudienceUntil),

@@ -69,6 +69,9 @@ func (c *checker) checkRedirects(client identity.Client) {
 	if uri := client.BackchannelLogoutURI; uri != "" {
 		c.checkServerURI("backchannel_logout_uri", uri)
 	}
+	if uri := client.InitiateLoginURI; uri != "" {
+		c.checkServerURI("initiate_login_uri", uri)
+	}
 	hasURIs := len(client.RedirectURIs) > 0
 	switch {
 	case client.Allows(oauth.GrantAuthorizationCode) && !hasURIs:
@@ -82,6 +85,9 @@ func (c *checker) checkRedirects(client identity.Client) {
 	}
 	if client.BackchannelLogoutURI != "" && !hasURIs {
 		c.reject("backchannel_logout_uri", "needs redirect_uris: without them, no user signs in in a browser")
+	}
+	if client.InitiateLoginURI != "" && !hasURIs {
+		c.reject("initiate_login_uri", "needs redirect_uris: without them, no user signs in in a browser")
 	}
 	if client.OptionalPKCE && !client.Confidential {
 		c.reject("optional_pkce", "PKCE is required of a public client: nothing else proves that a code is its own "+

@@ -20,6 +20,7 @@ type BrowserSession struct {
 	UserID        string
 	Epoch         int64      // User.AuthEpoch at the sign-in
 	Account       AccountKey // that signed in; zero: by password
+	ClientID      string     // the one client that it counts for; "": all
 	Method        string     // as Session.Method
 	AuthTime      time.Time
 	Device        string // how the browser described itself at the sign-in
@@ -47,8 +48,8 @@ func (s SignedIn) Name() string { return cmp.Or(s.User.Username, s.UserID) }
 
 // BrowserSessions stores browser sessions. As for Sessions, only the store's clock decides whether one is valid.
 type BrowserSessions interface {
-	// Open stores a new session and sets its times, also AuthTime. In the same transaction it ends the user's session
-	// with the id replaced, which may be empty, without ending the sessions of clients, which go on with the new one: a
+	// Open stores a new session and sets its times, also AuthTime unless that is set. It returns ErrExists if there is
+	// or was a session with its id. In the same transaction it ends the user's session with the id replaced, which may be empty, without ending the sessions of clients, which go on with the new one: a
 	// browser gets a new secret at each sign-in, so that one from before the sign-in is of no use. It does not end a
 	// session of another user. It returns ErrStale if the user is disabled or the user's AuthEpoch is no longer
 	// session.Epoch.

@@ -33,6 +33,7 @@ type Client struct {
 	RedirectURIs           []string // where /authorize may send users, compared byte for byte (RFC 6749 §3.1.2)
 	PostLogoutRedirectURIs []string // where they may be sent after signing out (RP-Initiated Logout §3.1)
 	BackchannelLogoutURI   string   // receives logout tokens (Back-Channel Logout §2.2); "": none
+	InitiateLoginURI       string   // where a sign-in begins (OpenID Connect Core §4); "": nowhere that is known
 	AlwaysConsent          bool     // asks for consent at every sign-in
 	OptionalPKCE           bool     // a confidential client whose library sends no code_challenge (RFC 7636)
 

@@ -29,6 +29,9 @@ const MethodPassword = "pwd"
 // MethodScan is the value of "amr" for a screen whose code was scanned with a phone. RFC 8176 has none for it either.
 const MethodScan = "scan"
 
+// MethodHandOff is the value of "amr" for a browser that a mini-program has handed its session.
+const MethodHandOff = "handoff"
+
 // MaxRotations is how many past rotations a session remembers.
 const MaxRotations = 8
 

@@ -53,6 +53,8 @@ func defineClientFlags(flags *pflag.FlagSet, client *identity.Client) {
 		"where users may return when they have signed out (repeatable)")
 	flags.StringVar(&client.BackchannelLogoutURI, "backchannel-logout-uri", client.BackchannelLogoutURI,
 		"where the client's server receives a logout token when a session ends that began in a browser")
+	flags.StringVar(&client.InitiateLoginURI, "initiate-login-uri", client.InitiateLoginURI, "page of the client "+
+		"that begins a sign-in (OpenID Connect Core 4), to which a web-view is sent with a mini-program's session")
 	flags.Var(namedBool{&client.AlwaysConsent, consentNames}, "consent",
 		"when users who sign in in a browser are asked for consent: "+strings.Join(consentNames[:], ", "))
 	flags.Var(namedBool{&client.OptionalPKCE, pkceNames}, "pkce", "whether authorization requests have a "+

@@ -31,24 +31,27 @@ const liveBrowserSession = `b.ended_at IS NULL AND b.idle_expires_at > now AND b
 func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSession, lifetimes identity.Lifetimes,
 	replaced string) (identity.BrowserSession, error) {
 	if err := storable(session.ID, session.UserID, session.Account.Platform, session.Account.App,
-		session.Account.Subject, session.Method, session.Device, replaced); err != nil {
+		session.Account.Subject, session.ClientID, session.Method, session.Device, replaced); err != nil {
 		return session, err
 	}
 	platform, app, subject := accountColumns(session.Account)
 	err := s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		session.LastSeenAt, session.ExpiresAt = now, now.Add(lifetimes.Absolute).Truncate(time.Millisecond)
 		session.IdleExpiresAt = now.Add(min(lifetimes.Idle, lifetimes.Absolute)).Truncate(time.Millisecond)
-		session.AuthTime = now
+		if session.AuthTime.IsZero() {
+			session.AuthTime = now
+		}
 		// Without the space, gorm would take the hash for a list.
 		err := changed(tx.Exec(`INSERT INTO browser_sessions (user_id, id, secret_hash, epoch, account_platform,
-				account_app, account_subject, method, auth_time, device, idle_expires_at, expires_at, last_seen_at)
+				account_app, account_subject, client_id, method, auth_time, device, idle_expires_at, expires_at,
+				last_seen_at)
 			SELECT id, CAST(? AS TEXT), CAST( ? AS `+s.db.dialect.bytes+`), auth_epoch, CAST(? AS TEXT),
-				CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT),
+				CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT),
 				CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT)
 			FROM users WHERE id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?`+
-			s.db.dialect.forShare, session.ID, session.SecretHash[:], platform, app, subject, session.Method,
-			session.AuthTime.UnixMilli(), session.Device, session.IdleExpiresAt.UnixMilli(),
-			session.ExpiresAt.UnixMilli(), now.UnixMilli(), session.UserID, session.Epoch))
+			s.db.dialect.forShare, session.ID, session.SecretHash[:], platform, app, subject,
+			session.ClientID, session.Method, session.AuthTime.UnixMilli(), session.Device,
+			session.IdleExpiresAt.UnixMilli(), session.ExpiresAt.UnixMilli(), now.UnixMilli(), session.UserID, session.Epoch))
 		if errors.Is(err, identity.ErrNotFound) {
 			return identity.ErrStale
 		}
@@ -239,6 +242,7 @@ type browserSessionRow struct {
 	AccountPlatform *string
 	AccountApp      *string
 	AccountSubject  *string
+	ClientID        string
 	Method          string
 	AuthTime        int64
 	Device          string
@@ -251,20 +255,20 @@ type browserSessionRow struct {
 
 // browserSessionColumns are in the order of targets.
 const browserSessionColumns = "b.id, b.user_id, b.secret_hash, b.epoch, b.account_platform, b.account_app, " +
-	"b.account_subject, b.method, b.auth_time, b.device, b.idle_expires_at, b.expires_at, b.last_seen_at, " +
-	"b.ended_at, b.end_reason"
+	"b.account_subject, b.client_id, b.method, b.auth_time, b.device, b.idle_expires_at, b.expires_at, " +
+	"b.last_seen_at, b.ended_at, b.end_reason"
 
 func (r *browserSessionRow) targets() []any {
 	return []any{
-		&r.ID, &r.UserID, &r.SecretHash, &r.Epoch, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.Method,
-		&r.AuthTime, &r.Device, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.EndedAt, &r.EndReason,
+		&r.ID, &r.UserID, &r.SecretHash, &r.Epoch, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID,
+		&r.Method, &r.AuthTime, &r.Device, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.EndedAt, &r.EndReason,
 	}
 }
 
 func (r browserSessionRow) session() identity.BrowserSession {
 	session := identity.BrowserSession{
 		ID: r.ID, UserID: r.UserID, Epoch: r.Epoch,
-		Account: accountKey(r.AccountPlatform, r.AccountApp, r.AccountSubject), Method: r.Method,
+		Account: accountKey(r.AccountPlatform, r.AccountApp, r.AccountSubject), ClientID: r.ClientID, Method: r.Method,
 		AuthTime: instant(&r.AuthTime), Device: r.Device, IdleExpiresAt: instant(&r.IdleExpiresAt),
 		ExpiresAt: instant(&r.ExpiresAt), LastSeenAt: instant(&r.LastSeenAt), EndedAt: instant(r.EndedAt),
 		EndReason: r.EndReason,

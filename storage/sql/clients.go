@@ -45,6 +45,7 @@ type clientRow struct {
 	RedirectURIs           textList
 	PostLogoutRedirectURIs textList
 	BackchannelLogoutURI   string
+	InitiateLoginURI       string
 	AlwaysConsent          bool
 	OptionalPKCE           bool
 
@@ -69,7 +70,7 @@ func (r clientRow) client() identity.Client {
 		AbsoluteTTL: time.Duration(r.AbsoluteTTL) * time.Millisecond, CreatedAt: instant(&r.CreatedAt),
 		DisabledAt: instant(r.DisabledAt), IsAudience: r.IsAudience, RedirectURIs: r.RedirectURIs,
 		PostLogoutRedirectURIs: r.PostLogoutRedirectURIs, BackchannelLogoutURI: r.BackchannelLogoutURI,
-		AlwaysConsent: r.AlwaysConsent, OptionalPKCE: r.OptionalPKCE,
+		InitiateLoginURI: r.InitiateLoginURI, AlwaysConsent: r.AlwaysConsent, OptionalPKCE: r.OptionalPKCE,
 		OldSecretHash: r.OldSecretHash, OldSecretUntil: instant(r.OldSecretUntil), JWKS: r.JWKS, JWKSURI: r.JWKSURI,
 		RequirePAR: r.RequirePAR, LegacyAudienceUntil: instant(r.LegacyAudienceUntil),
 	}
@@ -78,8 +79,8 @@ func (r clientRow) client() identity.Client {
 // newClientRow is the inverse of client, apart from the times when the client was created and disabled. It returns an
 // error if a text cannot be stored.
 func newClientRow(client identity.Client) (clientRow, error) {
-	if err := storable(slices.Concat([]string{client.ID, client.Name, client.BackchannelLogoutURI, client.JWKS,
-		client.JWKSURI}, client.Grants,
+	if err := storable(slices.Concat([]string{client.ID, client.Name, client.BackchannelLogoutURI,
+		client.InitiateLoginURI, client.JWKS, client.JWKSURI}, client.Grants,
 		client.Scopes, client.DefaultScopes, client.Audience, client.IsAudience, client.Apps, client.Origins,
 		client.RedirectURIs, client.PostLogoutRedirectURIs)...); err != nil {
 		return clientRow{}, err
@@ -94,7 +95,7 @@ func newClientRow(client identity.Client) (clientRow, error) {
 		AccessTTL:    client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(),
 		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(), RedirectURIs: list(client.RedirectURIs),
 		PostLogoutRedirectURIs: list(client.PostLogoutRedirectURIs), BackchannelLogoutURI: client.BackchannelLogoutURI,
-		AlwaysConsent: client.AlwaysConsent, OptionalPKCE: client.OptionalPKCE,
+		InitiateLoginURI: client.InitiateLoginURI, AlwaysConsent: client.AlwaysConsent, OptionalPKCE: client.OptionalPKCE,
 		OldSecretHash: client.OldSecretHash, OldSecretUntil: millis(client.OldSecretUntil),
 		JWKS: client.JWKS, JWKSURI: client.JWKSURI, RequirePAR: client.RequirePAR,
 		LegacyAudienceUntil: millis(client.LegacyAudienceUntil),

@@ -69,6 +69,8 @@ var written = []string{0: `
 		WHERE id = 'c{n}'`,
 	17: `UPDATE profiles SET address = '1 Long Street' WHERE user_id = 'u{n}';
 		UPDATE sessions SET claims = 'address:iu email:i' WHERE id = '{session}'`,
+	18: `UPDATE browser_sessions SET client_id = 'c{n}' WHERE id = 'b{n}';
+		UPDATE clients SET initiate_login_uri = 'https://a/sign-in' WHERE id = 'c{n}'`,
 }
 
 // sessionOf returns the id of the session that a server of a version opened.

@@ -19,6 +19,8 @@ func browserSessions() []testCase {
 		{"a session's times come from the store's clock", browserSessionInstants},
 		{"a user who changed since the sign-in cannot open a session", staleBrowserSession},
 		{"a secret opens one session", browserSecretIsTaken},
+		{"an id opens one session, even if that has ended", browserIDIsTaken},
+		{"a session that is handed on keeps its client and the time of its sign-in", browserIsHandedOn},
 		{"expired sessions are not found or listed", expiredBrowserSession},
 		{"a visit moves the idle expiry, but at most once a minute and never past the absolute one", browserIsSeen},
 		{"a session that is not active is not seen", inactiveBrowserIsNotSeen},
@@ -138,6 +140,30 @@ func noBrowserSessions(t *testing.T, f fixture) {
 	}
 }
 
+func browserIDIsTaken(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	first := visit(t, f, user)
+	again := newBrowserSession(user)
+	again.ID = first.ID
+	for range 2 {
+		_, err := f.Browsers.Open(t.Context(), again, lifetimes(), first.ID)
+		require.ErrorIs(t, err, identity.ErrExists)
+		require.Empty(t, seenIn(t, f, again))
+		endBrowser(t, f, first.ID, true)
+	}
+}
+
+func browserIsHandedOn(t *testing.T, f fixture) {
+	session := newBrowserSession(f.newUser(t))
+	session.ClientID, session.AuthTime = "shop", f.now(t).Add(-24*time.Hour).Truncate(time.Millisecond)
+	opened := openBrowser(t, f, session, "")
+	require.Equal(t, "shop", opened.ClientID)
+	sameInstant(t, session.AuthTime, opened.AuthTime)
+	found := seenIn(t, f, opened)
+	require.Len(t, found, 1)
+	require.Equal(t, opened, found[0].BrowserSession)
+}
+
 func tooManyBrowserSessions(t *testing.T, f fixture) {
 	_, _, err := f.Browsers.Find(t.Context(), make([][32]byte, identity.MaxBrowserSessions+1)...)
 	require.Error(t, err)
@@ -148,8 +174,7 @@ func browserSessionInstants(t *testing.T, f fixture) {
 	f.advance(30 * 24 * time.Hour) // far from this process's clock
 	before := f.now(t)
 	session := newBrowserSession(user)
-	session.AuthTime, session.LastSeenAt = time.Now(), time.Now()
-	session.IdleExpiresAt, session.ExpiresAt = time.Now(), time.Now()
+	session.LastSeenAt, session.IdleExpiresAt, session.ExpiresAt = time.Now(), time.Now(), time.Now()
 	opened := openBrowser(t, f, session, "")
 	between(t, before, f.now(t), opened.LastSeenAt)
 	require.Equal(t, opened.LastSeenAt, opened.AuthTime)

@@ -16,8 +16,9 @@ var labels = map[string]string{
 	"apps": "--app", "origins": "--origin", "access_ttl": "--access-ttl",
 	"jwks": "--jwks-file", "jwks_uri": "--jwks-uri", "require_par": "--par",
 	"redirect_uris": "--redirect-uri", "post_logout_redirect_uris": "--post-logout-redirect-uri",
-	"backchannel_logout_uri": "--backchannel-logout-uri", "optional_pkce": "--pkce",
-	"idle_ttl": "--idle-ttl", "absolute_ttl": "--absolute-ttl", "refresh_keys": "--refresh-keys",
+	"backchannel_logout_uri": "--backchannel-logout-uri", "initiate_login_uri": "--initiate-login-uri",
+	"optional_pkce": "--pkce",
+	"idle_ttl":      "--idle-ttl", "absolute_ttl": "--absolute-ttl", "refresh_keys": "--refresh-keys",
 	"appid": "", "secret": "", "kind": "--kind", "phone_budget": "--phone-budget",
 	"limit": "--limit", "after": "--after", "grace": "--grace", "role": "ROLE", "purpose": "--purpose",
 }

@@ -1,0 +1,16 @@
+-- What a mini-program's web-view needs to go on with its session. No row is rewritten, and a server from before this
+-- migration works as before: it hands no session off.
+--
+-- Oldest program: 13.
+
+-- +goose Up
+
+-- The one client for which a browser session counts; empty: it counts for all.
+ALTER TABLE browser_sessions ADD COLUMN client_id TEXT NOT NULL DEFAULT '';
+-- Where a sign-in at the client begins (OpenID Connect Core §4); empty: nowhere that is known.
+ALTER TABLE clients ADD COLUMN initiate_login_uri TEXT NOT NULL DEFAULT '';
+
+-- +goose Down
+
+ALTER TABLE clients DROP COLUMN initiate_login_uri;
+ALTER TABLE browser_sessions DROP COLUMN client_id;
