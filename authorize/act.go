@@ -40,7 +40,14 @@ const returnsWithin = time.Hour
 // one of the same user in this browser, so that a secret from before the sign-in is of no use (session fixation), and
 // ends the session that the browser has no room for: nobody could sign it out there.
 func (s *Service) open(ctx context.Context, r Request, browser Browser, seen string,
-	session identity.BrowserSession) (_ Browser, _ string, err error) {
+	session identity.BrowserSession) (Browser, string, error) {
+	session.ID = identity.NewSessionID()
+	return s.openWith(ctx, r, browser, seen, session, newSecret())
+}
+
+// openWith is open with an id and a secret. It returns identity.ErrExists if there was a session with the id before.
+func (s *Service) openWith(ctx context.Context, r Request, browser Browser, seen string,
+	session identity.BrowserSession, secret []byte) (_ Browser, _ string, err error) {
 	defer func() {
 		if err != nil {
 			s.signIn.GiveBack(ctx, session.UserID, r.Client.ID)
@@ -55,7 +62,7 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 	var kept [][sha256.Size]byte
 	for _, user := range users {
 		switch {
-		case user.UserID == session.UserID:
+		case user.UserID == session.UserID && user.ClientID == session.ClientID:
 			replaced = user.ID
 		case len(kept) == identity.MaxBrowserSessions-1:
 			dropped = user.ID
@@ -63,15 +70,19 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 			kept = append(kept, user.SecretHash)
 		}
 	}
-	secret := newSecret()
-	session.ID, session.SecretHash = identity.NewSessionID(), sha256.Sum256(secret)
+	session.SecretHash = sha256.Sum256(secret)
 	lifetimes := identity.Lifetimes{Idle: min(s.lifetimes.Idle, returnsWithin), Absolute: s.lifetimes.Absolute}
+	if !session.ExpiresAt.IsZero() {
+		lifetimes.Absolute = min(lifetimes.Absolute, session.ExpiresAt.Sub(now))
+	}
 	session, err = s.browsers.Open(ctx, session, lifetimes, replaced)
-	if errors.Is(err, identity.ErrStale) {
+	switch {
+	case errors.Is(err, identity.ErrExists):
+		return browser, seen, err
+	case errors.Is(err, identity.ErrStale):
 		return browser, seen, oauth.NewError(oauth.InvalidGrant,
 			"The user was disabled or changed during this sign-in. Sign in again.")
-	}
-	if err != nil {
+	case err != nil:
 		return browser, seen, oauth.StoreFailed(err)
 	}
 	if dropped != "" {
@@ -89,7 +100,7 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 // Choose records that the user of a browser session was chosen for a request. It returns oauth.LoginRequired if nobody
 // is signed in with it in this browser.
 func (s *Service) Choose(ctx context.Context, r Request, browser Browser, seen, id string) (string, error) {
-	_, now, err := s.signedIn(ctx, browser, id)
+	_, now, err := s.signedIn(ctx, r, browser, id)
 	if err != nil {
 		return "", err
 	}
@@ -99,7 +110,7 @@ func (s *Service) Choose(ctx context.Context, r Request, browser Browser, seen, 
 // Consent records that the user of a browser session allows what a request asks for. It returns oauth.LoginRequired if
 // nobody is signed in with it in this browser: a page that was shown to one user must not consent for another.
 func (s *Service) Consent(ctx context.Context, r Request, browser Browser, seen, id string) (string, error) {
-	user, now, err := s.signedIn(ctx, browser, id)
+	user, now, err := s.signedIn(ctx, r, browser, id)
 	if err != nil {
 		return "", err
 	}
@@ -119,13 +130,14 @@ func (s *Service) step(r Request, browser Browser, seen string, now time.Time, d
 	return s.writeSeen(done, r, browser)
 }
 
-// signedIn returns the user of one of the browser's sessions.
-func (s *Service) signedIn(ctx context.Context, browser Browser, id string) (identity.SignedIn, time.Time, error) {
+// signedIn returns the user of one of the browser's sessions that count for a request.
+func (s *Service) signedIn(ctx context.Context, r Request, browser Browser, id string) (identity.SignedIn, time.Time,
+	error) {
 	users, now, err := s.browsers.Find(ctx, browser.hashes()...)
 	if err != nil {
 		return identity.SignedIn{}, now, oauth.StoreFailed(err)
 	}
-	if user := sessionOf(users, id); user != nil {
+	if user := sessionOf(usable(r, users), id); user != nil {
 		return *user, now, nil
 	}
 	return identity.SignedIn{}, now, errNotSignedIn

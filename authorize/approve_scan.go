@@ -158,7 +158,7 @@ func (s *Scans) Decide(ctx context.Context, session identity.Session, handle str
 // DecideHere decides for the user of one of a browser's sessions, which it first records to have scanned the code. Its
 // errors are those of Decide, and oauth.LoginRequired.
 func (s *Scans) DecideHere(ctx context.Context, r Request, browser Browser, session string, verdict Verdict) error {
-	user, _, err := s.config.Service.signedIn(ctx, browser, session)
+	user, _, err := s.config.Service.signedIn(ctx, r, browser, session)
 	if err != nil {
 		return err
 	}

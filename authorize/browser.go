@@ -77,6 +77,17 @@ func (b Browser) hashes() [][sha256.Size]byte {
 	return hashes
 }
 
+// usable returns the sessions of a browser that count for a request. One that was handed over counts for its client only,
+// and not beside another one of its user; and it allows nothing that another screen asks for.
+func usable(r Request, all []identity.SignedIn) []identity.SignedIn {
+	return slices.DeleteFunc(slices.Clone(all), func(s identity.SignedIn) bool {
+		return s.ClientID != "" && (r.Elsewhere() || s.ClientID != r.Client.ID ||
+			slices.ContainsFunc(all, func(other identity.SignedIn) bool {
+				return other.UserID == s.UserID && other.ClientID == ""
+			}))
+	})
+}
+
 // with returns the browser with a secret first, and of the others only those whose hashes are kept.
 func (b Browser) with(secret []byte, kept ...[sha256.Size]byte) Browser {
 	sessions := slices.DeleteFunc(slices.Clone(b.sessions), func(other []byte) bool {

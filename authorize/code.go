@@ -80,11 +80,10 @@ func newCode(set *keys.Set, r Request, user identity.SignedIn, now time.Time) (s
 	return codePrefix + sealed, nil
 }
 
-// scopeFor returns the part of a scope that a session of a browser session may have. One that was signed in by a scan
-// works only with its user: somebody who was tricked into approving one must
-// be able to end it.
+// scopeFor returns the part of a scope that a session of a browser session may have. One that was signed in by a scan or
+// a hand-off works only with its user: somebody who was tricked into one must be able to end it.
 func scopeFor(user identity.SignedIn, scope string) string {
-	if user.Method != identity.MethodScan {
+	if user.Method != identity.MethodScan && user.Method != identity.MethodHandOff {
 		return scope
 	}
 	return strings.Join(slices.DeleteFunc(strings.Fields(scope), func(name string) bool {

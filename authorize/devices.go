@@ -146,7 +146,7 @@ func (d *Devices) giveBack(ctx context.Context, counted []limits.Uses) {
 // nobody is signed in with it in this browser, oauth.AccessDenied for an approval if they were signed in by a scan,
 // ErrUnknownUserCode and ErrUsedUserCode.
 func (d *Devices) Decide(ctx context.Context, r Request, browser Browser, session string, approved bool) error {
-	user, _, err := d.service.signedIn(ctx, browser, session)
+	user, _, err := d.service.signedIn(ctx, r, browser, session)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/approval"
-	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
@@ -243,17 +242,7 @@ func (s *Scans) active(ctx context.Context, by approval.Approver) (bool, error) 
 		sessions, err := s.config.Service.browsers.List(ctx, by.UserID)
 		return slices.ContainsFunc(sessions, func(b identity.BrowserSession) bool { return b.ID == by.SessionID }), err
 	}
-	session, now, err := s.config.Service.sessions.Find(ctx, by.SessionID)
-	active := err == nil && session.Active(now)
-	if active {
-		var client clients.Client
-		client, err = s.config.Service.clients.Find(ctx, session.ClientID)
-		active = err == nil && !client.Disabled() &&
-			oauth.HasScope(client.Retained(session.Scope), oauth.ScopeSignInApprove)
-	}
-	if errors.Is(err, identity.ErrNotFound) {
-		return false, nil
-	}
+	_, active, err := s.config.Service.sessionMay(ctx, by.SessionID, oauth.ScopeSignInApprove)
 	return active, err
 }
 

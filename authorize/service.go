@@ -83,7 +83,7 @@ func (s *Service) Judge(ctx context.Context, r Request, browser Browser, seen st
 	if err != nil {
 		return Next{}, oauth.StoreFailed(err)
 	}
-	at := situation{sessions: users, seen: s.readSeen(seen, r, browser, now), now: now,
+	at := situation{sessions: usable(r, users), seen: s.readSeen(seen, r, browser, now), now: now,
 		classes:  s.classes,
 		consents: func(user identity.SignedIn) (bool, error) { return s.consented(ctx, r, user) }}
 	decided, err := decide(r, at)
@@ -132,6 +132,22 @@ func (s *Service) Refuse(r Request, failure *oauth.Error) Answer {
 		answer.Parameters.Set("error_description", failure.Description)
 	}
 	return answer
+}
+
+// sessionMay returns a client's session, and reports whether it is active, and the client enabled and still one whose
+// sessions may have a scope.
+func (s *Service) sessionMay(ctx context.Context, id, scope string) (identity.Session, bool, error) {
+	session, now, err := s.sessions.Find(ctx, id)
+	active := err == nil && session.Active(now)
+	if active {
+		var client clients.Client
+		client, err = s.clients.Find(ctx, session.ClientID)
+		active = err == nil && !client.Disabled() && oauth.HasScope(client.Retained(session.Scope), scope)
+	}
+	if errors.Is(err, identity.ErrNotFound) {
+		return session, false, nil
+	}
+	return session, active, err
 }
 
 // consented reports whether a user need not be asked: because the client is the operator's own, or because the user has

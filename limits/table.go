@@ -37,6 +37,7 @@ const (
 	ScanReports          Name = "scan_reports"
 	ScanPictures         Name = "scan_pictures"
 	AllScanPictures      Name = "all_scan_pictures"
+	HandOffs             Name = "hand_offs"
 )
 
 // Rate allows Uses in a burst, and one more every Period/Uses. No uses mean no limit.
@@ -135,5 +136,6 @@ func All() []Limit {
 			reached, attempts},
 		{AllScanPictures, "nothing: all together", "pictures of codes that WeChat is asked for; it makes 5000 a minute",
 			Rate{4500, time.Minute}, reached, attempts},
+		{HandOffs, "user", "tickets that hand a session to a browser", Rate{120, 10 * time.Minute}, reached, attempts},
 	}
 }

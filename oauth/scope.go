@@ -28,6 +28,9 @@ const ScopeAccount = "account"
 // ScopeSignInApprove lets a first-party client approve, for its user, that a screen signs in whose code was scanned.
 const ScopeSignInApprove = "signin.approve"
 
+// ScopeSignInHandOff lets a first-party client hand its user's session to a browser: a mini-program to its web-view.
+const ScopeSignInHandOff = "signin.handoff"
+
 // ScopeWechatAppToken lets a client get the app-level access tokens of its apps. It is for the client itself, never for
 // a user. It is granted only if it is requested explicitly and alone, so that no other server ever sees a token with
 // it.
@@ -41,14 +44,14 @@ const ScopeWechatData = "wechat.data"
 func Scopes() []string {
 	return []string{
 		ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, ScopeAddress, ScopeOfflineAccess, ScopeRoles, ScopeClaims,
-		ScopeAccount, ScopeSignInApprove, ScopeWechatAppToken, ScopeWechatData,
+		ScopeAccount, ScopeSignInApprove, ScopeSignInHandOff, ScopeWechatAppToken, ScopeWechatData,
 	}
 }
 
 // ServedHere reports whether only this server serves a scope. Access tokens for APIs do not have it.
 func ServedHere(name string) bool {
 	switch name {
-	case ScopeAccount, ScopeSignInApprove, ScopePhone, ScopeWechatData, ScopeWechatAppToken:
+	case ScopeAccount, ScopeSignInApprove, ScopeSignInHandOff, ScopePhone, ScopeWechatData, ScopeWechatAppToken:
 		return true
 	}
 	return false
@@ -56,7 +59,9 @@ func ServedHere(name string) bool {
 
 // FirstPartyOnly reports whether only the operator's own clients may have a scope, since it gives access to all that is
 // a user's.
-func FirstPartyOnly(name string) bool { return name == ScopeAccount || name == ScopeSignInApprove }
+func FirstPartyOnly(name string) bool {
+	return name == ScopeAccount || name == ScopeSignInApprove || name == ScopeSignInHandOff
+}
 
 // AboutIdentity reports whether a scope requests claims about a user in ID tokens and at userinfo (OpenID Connect Core
 // §5.4). Access tokens for one API that was named do not have it.

@@ -33,6 +33,7 @@ type Config struct {
 	Wechat     *authorize.Wechat
 	Devices    *authorize.Devices
 	Scans      *authorize.Scans
+	HandOffs   *authorize.HandOffs
 	Pages      *pages.Pages
 	WechatData *wechatdata.Service
 	AppTokens  *wechatdata.AppTokens
@@ -65,7 +66,7 @@ func New(c Config) (http.Handler, error) {
 		slots: slots, bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
 	pages, err := browser.New(browser.Config{Issuer: c.Issuer, Authorize: c.Authorize, Devices: c.Devices,
-		Wechat: c.Wechat, Scans: c.Scans, Pages: c.Pages, Logger: c.Logger})
+		Wechat: c.Wechat, Scans: c.Scans, HandOffs: c.HandOffs, Pages: c.Pages, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +145,7 @@ func browserRoutes(path string, h *browser.Handler) []route {
 		{"consent", browser.ConsentPath, slotQuick, fieldsBody, h.Consent},
 		{"device", browser.DevicePath, slotQuick, fieldsBody, browser.Device{Handler: h}.Page},
 		{"approve_scan", browser.ApproveScanPath, slotQuick, fieldsBody, browser.ApproveScan{Handler: h}.Page},
+		{"handoff", browser.HandOffPath, slotQuick, fieldsBody, browser.HandOff{Handler: h}.Page},
 		{"sign_out", browser.SignOutPath, slotQuick, fieldsBody, browser.SignOut{Handler: h}.Page},
 	} {
 		rows = append(rows,

@@ -109,6 +109,7 @@ type services struct {
 	clients    *clients.Registry
 	authorize  *authorize.Service
 	devices    *authorize.Devices
+	handOffs   *authorize.HandOffs
 	wechat     *authorize.Wechat
 	wechatData *wechatdata.Service
 	appTokens  *wechatdata.AppTokens
@@ -162,6 +163,7 @@ func (w wiring) wire() services {
 	wechatData := wechatdata.New(wechatDataConfig)
 	authorizeService := w.authorize(registry, signIn, issuer, limiter)
 	devices := authorize.NewDevices(authorizeService, w.config.Volatile, w.config.Now)
+	handOffs := authorize.NewHandOffs(authorizeService, stores.Users)
 	w.server.Grants = grants.New(grants.Config{
 		Clients: registry, SignIn: signIn, Devices: devices, Access: accessService, WechatData: wechatData,
 		Issuer: issuer, Keys: w.config.Keys, Users: stores.Users, Accounts: stores.Accounts,
@@ -182,7 +184,7 @@ func (w wiring) wire() services {
 	w.server.Notices = backchannel.New(backchannel.Config{Issuer: s.Issuer, Notices: stores.Notices,
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
 	w.server.scans = w.scans(authorizeService, apps, wechatDataConfig.AppTokens)
-	return services{registry, authorizeService, devices, w.wechat(authorizeService, signIn, apps), wechatData,
+	return services{registry, authorizeService, devices, handOffs, w.wechat(authorizeService, signIn, apps), wechatData,
 		wechatdata.NewAppTokens(wechatDataConfig)}
 }
 
@@ -268,7 +270,8 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	}
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
-		Authorize: s.authorize, Devices: s.devices, Wechat: s.wechat, Scans: w.server.scans, Pages: rendered,
+		Authorize: s.authorize, Devices: s.devices, Wechat: s.wechat, Scans: w.server.scans, HandOffs: s.handOffs,
+		Pages:          rendered,
 		ContextClasses: w.config.Settings.ContextClasses,
 		WechatData:     s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		WechatFiles: w.config.Settings.WechatFiles,

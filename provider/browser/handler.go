@@ -23,6 +23,7 @@ type Config struct {
 	Devices   *authorize.Devices
 	Wechat    *authorize.Wechat
 	Scans     *authorize.Scans
+	HandOffs  *authorize.HandOffs
 	Pages     *pages.Pages
 	Logger    *slog.Logger
 }
@@ -35,6 +36,7 @@ type Handler struct {
 	devices   *authorize.Devices
 	wechat    *authorize.Wechat
 	scans     *authorize.Scans
+	handOffs  *authorize.HandOffs
 	pages     *pages.Pages
 	cookie    browserCookie
 	trips     tripCookie
@@ -49,7 +51,7 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	return &Handler{issuer: c.Issuer, path: issuer.Path, authorize: c.Authorize, devices: c.Devices, wechat: c.Wechat,
-		scans: c.Scans, pages: c.Pages, own: newOrigin(issuer),
+		scans: c.Scans, handOffs: c.HandOffs, pages: c.Pages, own: newOrigin(issuer),
 		cookie: newBrowserCookie(c.Issuer, c.Authorize.SessionLife()),
 		trips:  newTripCookie(c.Issuer, issuer.Path+WechatPath), logger: c.Logger}, nil
 }
@@ -70,6 +72,7 @@ const (
 	ScanCodePath      = ScanPath + "/code"
 	ApproveScanPath   = "/scan"  // on the phone
 	ScannedPath       = "/scan/" // before the handle in a code
+	HandOffPath       = "/handoff"
 )
 
 // Parameters of pages, beside those of the request that they carry on.
@@ -85,6 +88,7 @@ const (
 	screenParameter  = "screen"         // the handle of the code that the page shows
 	roundParameter   = "screen_round"   // which one it is, from 1
 	knownParameter   = "known"          // how far the page knows that it has come
+	ticketParameter  = "ticket"         // of a mini-program for its web-view
 	scanParameter    = "scan"           // the handle of a code that a phone has scanned
 	toScan           = "scan"
 	toAuthorize      = "authorize"

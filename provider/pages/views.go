@@ -219,6 +219,7 @@ const (
 	Unavailable     ErrorKind = "unavailable"
 	Internal        ErrorKind = "internal"
 	NotFound        ErrorKind = "not_found"
+	NoHandOff       ErrorKind = "no_handoff" // the ticket of a mini-program is of no use
 )
 
 // Template implements Page.

@@ -64,6 +64,9 @@ func Samples(names Names) []Sample {
 		{"sign-in-in-wechat", inWechat}, {"sign-in-declined", declined}, {"sign-in-wechat-only", only},
 		{"wechat-profile", pages.WechatProfile{Client: client, Continue: "/sign-in/wechat?to=authorize",
 			OtherWay: "/sign-in?to=authorize"}},
+		{"handoff", pages.HandOff{Form: form, Client: client, User: user, Otherwise: "https://shop.example.com/sign-in"}},
+		{"handoff-other", pages.HandOff{Form: form, Client: client, User: user, Other: "li.na",
+			Otherwise: "https://shop.example.com/sign-in"}},
 		{"wechat-snapshot", pages.Snapshot{Continue: "/authorize?client_id=shop"}},
 		{"choose-account", pages.ChooseAccount{Form: form, Client: client, OtherAccount: "/sign-in?to=authorize",
 			Accounts: []pages.Account{{Value: "1", Name: user, Age: 20 * time.Minute},
@@ -82,7 +85,8 @@ func Samples(names Names) []Sample {
 	samples = append(samples, scanSamples(form, names)...)
 	for _, kind := range []pages.ErrorKind{pages.UnknownClient, pages.UnknownRedirect, pages.InvalidRequest,
 		pages.Refused, pages.Expired, pages.ForeignForm, pages.CookiesBlocked, pages.TooManyRequests,
-		pages.Unavailable, pages.Internal, pages.NotFound} {
+		pages.Unavailable, pages.Internal, pages.NotFound,
+		pages.NoHandOff} {
 		page := pages.Error{Kind: kind, RequestID: "K3VQ7PZ2MXN5TB6RWJ4HYCAD2E"}
 		switch kind {
 		case pages.Refused:

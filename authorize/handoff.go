@@ -1,0 +1,267 @@
+package authorize
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/signin"
+)
+
+// HandOffs lets a mini-program hand its session to its web-view, which shares no cookies with it, for one client: the
+// mini-program gets a ticket for its access token, and opens a page of this server with it. The ticket is stored
+// nowhere. It names the browser session that it will open, so it opens one.
+type HandOffs struct {
+	service *Service
+	users   identity.Users
+}
+
+// NewHandOffs returns the hand-offs to the browsers of a service.
+func NewHandOffs(service *Service, users identity.Users) *HandOffs { return &HandOffs{service, users} }
+
+const (
+	// TicketLifetime is how long a ticket can be used.
+	TicketLifetime = 30 * time.Second
+	// askedFor is how long the page asks, once the browser is there.
+	askedFor = 10 * time.Minute
+
+	ticketPrefix  = "lp_ht_"
+	ticketPurpose = "hand-off ticket"
+	askedPurpose  = "hand-off"
+	maxTicket     = 1024
+	maxTarget     = 2048
+)
+
+// ticket is what a ticket says. The names of its JSON members are short, since it is in a URL.
+type ticket struct {
+	ClientID string `json:"c"` // that the browser session is for
+	UserID   string `json:"u"`
+	Epoch    int64  `json:"e"`
+	Session  string `json:"s"` // id of the mini-program's session
+	Opens    string `json:"b"` // id of the browser session
+	Expires  int64  `json:"x"` // Unix time in milliseconds
+}
+
+// Errors of hand-offs.
+var (
+	// ErrNoHandOff is about a ticket that is no longer, or never was, one that this browser can use.
+	ErrNoHandOff = oauth.NewError(oauth.InvalidGrant, "The ticket was already used, or it has expired, or the "+
+		"mini-program's session has ended. Open the page in the mini-program again.")
+	// ErrForeignTarget is about an address that is not the client's.
+	ErrForeignTarget = invalid("target_link_uri must be at the scheme, host and port of the client's " +
+		"initiate_login_uri, and have at most 2048 ASCII characters.")
+
+	errNoSite = oauth.NewError(oauth.InvalidTarget, "audience must be the client_id of an enabled client that has an "+
+		"initiate_login_uri.")
+)
+
+// Ticket returns a ticket for a mini-program's session, with which its user can be signed in at a client, in one
+// browser. now is the store's time. Its errors are oauth.InvalidTarget, oauth.TooManyRequests and
+// oauth.TemporarilyUnavailable.
+func (h *HandOffs) Ticket(ctx context.Context, session identity.Session, now time.Time, clientID string) (string,
+	error) {
+	if _, err := h.site(ctx, clientID); err != nil {
+		return "", err
+	}
+	if err := h.service.limiter.Count(ctx, limits.Of(limits.HandOffs, session.UserID).
+		About(identity.Event{UserID: session.UserID, ClientID: session.ClientID})); err != nil {
+		return "", err
+	}
+	user, err := h.users.Find(ctx, session.UserID)
+	if err != nil {
+		return "", oauth.StoreFailed(err)
+	}
+	sealed, err := h.seal(ticketPurpose, nil, ticket{ClientID: clientID, UserID: user.ID, Epoch: user.AuthEpoch,
+		Session: session.ID, Opens: identity.NewSessionID(), Expires: now.Add(TicketLifetime).UnixMilli()})
+	return ticketPrefix + sealed, err
+}
+
+// site returns a client to which a session can be handed, or oauth.InvalidTarget.
+func (h *HandOffs) site(ctx context.Context, id string) (clients.Client, error) {
+	client, err := h.service.findClient(ctx, id)
+	switch {
+	case errors.Is(err, oauth.InvalidClient), err == nil && client.InitiateLoginURI == "":
+		return client, errNoSite
+	case err == nil && !client.MayUse(oauth.GrantAuthorizationCode):
+		return client, errNoSite
+	}
+	return client, err
+}
+
+func (h *HandOffs) seal(purpose string, context []byte, t ticket) (string, error) {
+	plain, err := json.Marshal(t)
+	if err != nil {
+		return "", err
+	}
+	return seal(h.service.keys.Current(), purpose, context, plain)
+}
+
+func (h *HandOffs) unseal(purpose string, context []byte, text string) (ticket, error) {
+	var t ticket
+	if len(text) > maxTicket {
+		return t, ErrNoHandOff
+	}
+	plain, err := unseal(h.service.keys.Current(), purpose, context, text)
+	if err != nil || json.Unmarshal(plain, &t) != nil {
+		return t, ErrNoHandOff
+	}
+	return t, nil
+}
+
+// HandOff is a mini-program's session on its way into a browser.
+type HandOff struct {
+	Request Request
+	User    identity.User       // of the session; zero if Here
+	Here    bool                // the user is signed in in this browser, so that there is nothing to ask
+	Others  []identity.SignedIn // who else is
+	Start   string              // URL at which the client begins a sign-in
+
+	opens identity.BrowserSession
+}
+
+// Parameters of the page of a hand-off.
+const (
+	ticketParameter = "ticket"
+	askedParameter  = "handoff" // the ticket, once it is in this browser
+	targetParameter = "target_link_uri"
+)
+
+// Read reads the address with which a mini-program has opened a browser, or that of the page to which it has led. It
+// changes nothing. Who swipes back to it, and is signed in by then, goes on, although the ticket was used. It returns
+// ErrNoHandOff, ErrForeignTarget and other oauth.Errors.
+func (h *HandOffs) Read(ctx context.Context, form url.Values, browser Browser) (HandOff, error) {
+	if err := checkForm(form, []string{ticketParameter, askedParameter, targetParameter}); err != nil {
+		return HandOff{}, err
+	}
+	t, err := h.ticketIn(form, browser)
+	if err != nil {
+		return HandOff{}, err
+	}
+	client, err := h.site(ctx, t.ClientID)
+	if err != nil {
+		return HandOff{}, err
+	}
+	off, target := HandOff{Request: Request{Client: client, MaxAge: -1}}, form.Get(targetParameter)
+	if off.Start, err = startOf(client, h.service.name, target); err != nil {
+		return HandOff{}, err
+	}
+	all, now, err := h.service.browsers.Find(ctx, browser.hashes()...)
+	if err != nil {
+		return HandOff{}, oauth.StoreFailed(err)
+	}
+	off.Others = usable(off.Request, all)
+	if off.Here = slices.ContainsFunc(off.Others, func(user identity.SignedIn) bool {
+		return user.UserID == t.UserID
+	}); off.Here {
+		return off, nil
+	}
+	if err := h.check(ctx, &off, t, now); err != nil {
+		return HandOff{}, err
+	}
+	if form.Has(ticketParameter) {
+		t.Expires = now.Add(askedFor).UnixMilli()
+	}
+	asked, err := h.seal(askedPurpose, browser.own, t)
+	kept := url.Values{askedParameter: {asked}}
+	if target != "" {
+		kept.Set(targetParameter, target)
+	}
+	off.Request.setCarried(kept, form.Get("ui_locales"))
+	return off, err
+}
+
+// ticketIn returns the ticket in the parameters of a page, or ErrNoHandOff.
+func (h *HandOffs) ticketIn(form url.Values, browser Browser) (ticket, error) {
+	if !form.Has(ticketParameter) {
+		return h.unseal(askedPurpose, browser.own, form.Get(askedParameter))
+	}
+	sealed, ok := strings.CutPrefix(form.Get(ticketParameter), ticketPrefix)
+	if !ok {
+		return ticket{}, ErrNoHandOff
+	}
+	return h.unseal(ticketPurpose, nil, sealed)
+}
+
+// check sets the user of a hand-off and the browser session that it opens. It returns ErrNoHandOff if the ticket has
+// expired, or the mini-program's session has ended, or its user has changed, or its client may not hand it off any more.
+func (h *HandOffs) check(ctx context.Context, off *HandOff, t ticket, now time.Time) error {
+	if !now.Before(time.UnixMilli(t.Expires)) {
+		return ErrNoHandOff
+	}
+	session, active, err := h.service.sessionMay(ctx, t.Session, oauth.ScopeSignInHandOff)
+	switch {
+	case err != nil:
+		return oauth.StoreFailed(err)
+	case !active:
+		return ErrNoHandOff
+	}
+	off.User, err = h.users.Find(ctx, session.UserID)
+	switch {
+	case errors.Is(err, identity.ErrNotFound), err == nil && off.User.AuthEpoch != t.Epoch:
+		return ErrNoHandOff
+	case err != nil:
+		return oauth.StoreFailed(err)
+	}
+	off.opens = identity.BrowserSession{ID: t.Opens, UserID: session.UserID, Epoch: t.Epoch, Account: session.Account,
+		ClientID: t.ClientID, Method: identity.MethodHandOff, AuthTime: session.AuthTime, ExpiresAt: session.ExpiresAt}
+	return nil
+}
+
+// startOf returns the URL at which a client begins a sign-in (OpenID Connect Core §4), to lead to a target in the end.
+// Clients must check the target themselves; those that forget must not send people anywhere.
+func startOf(client clients.Client, issuer, target string) (string, error) {
+	start, err := url.Parse(client.InitiateLoginURI)
+	if err != nil {
+		return "", errNoSite
+	}
+	query := start.Query()
+	query.Set("iss", issuer)
+	if target != "" {
+		to, err := url.Parse(target)
+		if err != nil || to.Scheme != start.Scheme || to.Host != start.Host || to.User != nil ||
+			len(target) > maxTarget || !oauth.Visible(target) {
+			return "", ErrForeignTarget
+		}
+		query.Set(targetParameter, target)
+	}
+	start.RawQuery = query.Encode()
+	return start.String(), nil
+}
+
+// Accept signs the user of a hand-off in, on a browser that describes itself as a device, for the client alone. The
+// session lasts no longer than the mini-program's. A browser that repeats its form gets the same session again. Besides
+// ErrNoHandOff it returns the errors of [signin.Service.Admit].
+func (h *HandOffs) Accept(ctx context.Context, off HandOff, browser Browser, device string) (Browser, error) {
+	request := signin.Request{Client: off.Request.Client, Device: device}
+	if err := h.service.signIn.Admit(ctx, request, off.User); err != nil {
+		return browser, err
+	}
+	off.opens.Device = device
+	mac := hmac.New(sha256.New, browser.own)
+	fmt.Fprint(mac, askedPurpose, off.opens.ID)
+	secret := mac.Sum(nil)
+	opened, _, err := h.service.openWith(ctx, off.Request, browser, "", off.opens, secret)
+	if !errors.Is(err, identity.ErrExists) {
+		return opened, err
+	}
+	repeated := browser.with(secret, browser.hashes()...)
+	users, _, err := h.service.browsers.Find(ctx, sha256.Sum256(secret))
+	switch {
+	case err != nil:
+		return browser, oauth.StoreFailed(err)
+	case len(users) == 0: // another browser's
+		return browser, ErrNoHandOff
+	}
+	return repeated, nil
+}
