@@ -5,6 +5,7 @@
 module.exports = {
   issuer: 'http://127.0.0.1:8080',
   clientId: 'dev-mini-program',
+  site: 'dev-web',
   api: 'http://127.0.0.1:3000',
   simulator: { url: 'http://127.0.0.1:8081', appid: 'wx0123456789abcdef', user: 'alice' },
 };

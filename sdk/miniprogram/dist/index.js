@@ -417,7 +417,7 @@ const mine = { event, listener };
 listeners = listeners.concat(mine);
 return () => { listeners = listeners.filter(each => each !== mine); };
 },
-internal: { config, platform, http, call },
+internal: { config, platform, http, call, session },
 };
 };
 parts.index = Object.assign({ createAuth }, parts.errors);

@@ -1,6 +1,6 @@
 'use strict';
 
-// Joins src into the published files, without comments and indentation: index, and scan for those who need it. Comments in src must be on lines of their own, so that no parser is needed. The files are in the repository, since go test uses them without npm; a test compares them with src. A copy for the demo, where DevTools would put it, is not in the repository.
+// Joins src into the published files, without comments and indentation: index, and scan and handoff for those who need them. Comments in src must be on lines of their own, so that no parser is needed. The files are in the repository, since go test uses them without npm; a test compares them with src. A copy for the demo, where DevTools would put it, is not in the repository.
 
 const fs = require('fs');
 const path = require('path');
@@ -8,6 +8,7 @@ const path = require('path');
 const files = {
   index: ['errors', 'claims', 'platform', 'random', 'store', 'http', 'session', 'request', 'index'],
   scan: ['scan'],
+  handoff: ['handoff'],
 };
 const root = path.join(__dirname, '..');
 

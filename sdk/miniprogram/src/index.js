@@ -42,7 +42,7 @@ const createAuth = options => {
       return () => { listeners = listeners.filter(each => each !== mine); };
     },
     // For the other files of this package.
-    internal: { config, platform, http, call },
+    internal: { config, platform, http, call, session },
   };
 };
 

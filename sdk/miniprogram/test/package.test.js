@@ -19,22 +19,23 @@ test('dist is generated from src', () => {
 });
 
 // The zlib of Node needs about 50 bytes more for index.js than gzip -9, whose limit is 6656.
-test('is at most 6.5 KB gzipped, and the file for scans 1.25 KB', () => {
-  assert.deepEqual(fs.readdirSync(path.join(root, manifest.miniprogram)), ['index.js', 'scan.js']);
+test('is at most 6.5 KB gzipped, the file for scans 1.25 KB, and the one for web-views 0.75 KB', () => {
+  assert.deepEqual(fs.readdirSync(path.join(root, manifest.miniprogram)), ['handoff.js', 'index.js', 'scan.js']);
   const sizes = files.map(file => zlib.gzipSync(file, { level: 9 }).length);
-  console.log(`${sizes.join(' and ')} bytes gzipped`);
-  assert.ok(sizes[0] <= 6656 + 50 && sizes[1] <= 1280, String(sizes));
+  console.log(`${sizes.join(', ')} bytes gzipped`);
+  assert.ok(sizes[0] <= 6656 + 50 && sizes[1] <= 1280 && sizes[2] <= 768, String(sizes));
 });
 
-// Node and bundlers find the file for scans in the root of the package, and DevTools in dist.
-test('npm packs all files, and the one for scans has types and a name of its own', t => {
+// Node and bundlers find the other files in the root of the package, and DevTools in dist.
+test('npm packs all files, and those besides the first have types and names of their own', t => {
   const { error, stdout } = spawnSync('npm', ['pack', '--json', '--dry-run', '--ignore-scripts'], { cwd: root, encoding: 'utf8' });
   if (error) return t.skip('npm is not installed');
   const [{ files: packed }] = JSON.parse(stdout);
   assert.deepEqual(packed.map(each => each.path).sort(), [
-    'LICENSE', 'README.md', 'README.zh-CN.md', 'dist/index.js', 'dist/scan.js', 'index.d.ts', 'package.json', 'scan.d.ts', 'scan.js',
+    'LICENSE', 'README.md', 'README.zh-CN.md', 'dist/handoff.js', 'dist/index.js', 'dist/scan.js', 'handoff.d.ts', 'handoff.js', 'index.d.ts', 'package.json', 'scan.d.ts', 'scan.js',
   ]);
   assert.equal(require('../scan').scan, require(dist('scan')).scan);
+  assert.equal(require('../handoff').handOff, require(dist('handoff')).handOff);
 });
 
 test('has the fields that DevTools and Node look for, and no dependencies', () => {

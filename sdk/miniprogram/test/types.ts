@@ -1,6 +1,7 @@
 // Code that the types must allow and, with @ts-expect-error, must reject.
 import { createAuth, AuthError, messages, Auth, User } from '../index'
 import { scan, Scan } from '../scan'
+import { handOff } from '../handoff'
 
 const auth: Auth = createAuth({ issuer: 'https://login.example.com', clientId: 'mini', platform: { random: n => new Uint8Array(n) } })
 createAuth({ issuer: 'https://login.example.com', clientId: 'mini', scope: 'openid', skew: 30, timeout: 5000, language: 'en', appid: 'wx1', replay: 'invalid_token' })
@@ -35,6 +36,10 @@ async function decide(options: Record<string, string | undefined>): Promise<void
 }
 // @ts-expect-error: the options of the page are needed
 scan(auth)
+
+handOff(auth, { clientId: 'shop', url: 'https://shop.example.com/orders' }).then((src: string) => src)
+// @ts-expect-error: the site is needed
+handOff(auth, {})
 
 decide({ q: 'https%3A%2F%2Flogin.example.com' }).catch((err: AuthError) => {
   if (err.code === 'unknown_code' || err.scan === 'taken') return err.message

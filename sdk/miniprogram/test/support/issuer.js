@@ -33,6 +33,7 @@ class Issuer {
     this.old = false; // refusals have no session_state, another key within the grace period ends nothing, and all tokens are for everything
     this.phones = new Map(); // the keys of phone codes that WeChat has charged for
     this.screens = new Map(); // by the handle of the code that a screen shows: {client_name, numbers, number}, and then {by, decision}
+    this.sites = ['site']; // that a session can be handed to
     this.disabled = false;
     this.plan = []; // what happens to the next requests to the issuer: a function of the real response
   }
@@ -76,7 +77,7 @@ class Issuer {
       return json(201, { sub: request.json.username });
     }
     if (path !== '/token') return refusal(404, 'invalid_request');
-    return { wechat_code: () => this.byCode(request), refresh_token: () => this.refresh(request), password: () => this.byPassword(form) }[form.grant_type]();
+    return { wechat_code: () => this.byCode(request), refresh_token: () => this.refresh(request), password: () => this.byPassword(form), 'urn:ietf:params:oauth:grant-type:token-exchange': () => this.ticket(form) }[form.grant_type]();
   }
 
   // Returns the refusal of a request's access token, if it is not valid or, except for some endpoints, not for the issuer.
@@ -112,6 +113,15 @@ class Issuer {
     if (decision && decision !== now) return refuse('decided');
     screen.decision = now;
     return path === '/scan/approve' && !right ? refuse('wrong_number') : json(204, '');
+  }
+
+  // Like grants/handoff.go.
+  ticket({ subject_token: token, subject_token_type, requested_token_type, audience }) {
+    const types = [subject_token_type, requested_token_type].join(' ');
+    if (types !== 'urn:ietf:params:oauth:token-type:access_token urn:lingpai:oauth:token-type:ticket') return refusal(400, 'invalid_request');
+    if (this.bearer({ authorization: 'Bearer ' + token })) return refusal(400, 'invalid_request');
+    if (!this.sites.includes(audience)) return refusal(400, 'invalid_target');
+    return json(200, { access_token: 'lp_ht_' + randomUUID(), issued_token_type: requested_token_type, token_type: 'N_A', expires_in: 30 });
   }
 
   byCode({ form, key }) {

@@ -9,7 +9,7 @@ const crypto = require('crypto');
 
 const file = path.join(__dirname, '..', '..', 'dist', 'index.js');
 const read = filename => new vm.Script(`(function (module) {${fs.readFileSync(filename, 'utf8')}\n})`, { filename });
-const [script, scanScript] = [read(file), read(file.replace('index', 'scan'))];
+const [script, scanScript, handOffScript] = [file, file.replace('index', 'scan'), file.replace('index', 'handoff')].map(read);
 
 // Thrown by a network that frees the slot of a request without an answer, as happens around a suspension.
 const silence = new Error('silence');
@@ -101,6 +101,7 @@ class Device {
     app.sdk = run(script);
     app.auth = app.sdk.createAuth(Object.assign({ issuer: 'https://login.test', clientId: 'mini', language: 'en' }, options));
     app.scan = page => run(scanScript).scan(app.auth, page);
+    app.handOff = site => run(handOffScript).handOff(app.auth, site);
     app.auth.on('change', user => app.events.push(user ? 'change ' + user.sub : 'change'));
     app.auth.on('sessionLost', err => app.events.push('sessionLost ' + err.code));
     app.auth.on('sessionReplaced', ({ session_state }) => app.events.push('sessionReplaced ' + session_state));

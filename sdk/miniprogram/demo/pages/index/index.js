@@ -42,6 +42,10 @@ Page({
     wx.scanCode({ onlyFromCamera: true, success: ({ result }) => wx.navigateTo({ url: '/pages/scan/scan?q=' + encodeURIComponent(result) }) });
   },
 
+  web() {
+    wx.navigateTo({ url: '/pages/web/web' });
+  },
+
   logout() {
     return this.show(auth.logout());
   },
