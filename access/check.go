@@ -38,10 +38,11 @@ var (
 	}
 )
 
-// errByScan is about a user who has been signed in by a scan.
-var errByScan = &oauth.Error{Code: oauth.InsufficientScope,
-	Description: "This session was itself opened by a scan, so it cannot approve another one.",
-	Scope:       oauth.ScopeSignInApprove}
+// errPassedOn is about a user who has been signed in from elsewhere.
+func errPassedOn(scope string) *oauth.Error {
+	return &oauth.Error{Code: oauth.InsufficientScope, Description: "This session was itself opened by a scan or a " +
+		"hand-off, so it cannot sign its user in elsewhere.", Scope: scope}
+}
 
 // notForIssuer is not invalid_token, which RFC 9068 §4 requires: that would make the client refresh its token, which
 // does not help.
@@ -89,23 +90,24 @@ func (s *Service) CheckAccount(ctx context.Context, token string) (Caller, error
 	return caller, nil
 }
 
-// CheckApprover checks a token with which a user approves that a screen signs in. It must be for this server alone, of
-// a first-party client, with the scope signin.approve, and its session must not have come from such a screen: otherwise
-// one approval could lead to another without the user. Its errors are oauth.InvalidToken and oauth.InsufficientScope.
-func (s *Service) CheckApprover(ctx context.Context, token string) (Bearer, error) {
+// CheckSignIn checks a token with which a user is to be signed in elsewhere: on a screen, with the scope
+// signin.approve, or in a browser, with signin.handoff. It must be for this server alone, of a first-party client, and
+// its session must not have come about in this way: otherwise one sign-in could lead to another without the user. Its
+// errors are oauth.InvalidToken and oauth.InsufficientScope.
+func (s *Service) CheckSignIn(ctx context.Context, token, scope string) (Bearer, error) {
 	bearer, err := s.validUserBearer(ctx, token)
 	audience := bearer.Claims.Audience
 	switch {
 	case err != nil:
 		return Bearer{}, err
 	case len(audience) != 1 || audience[0] != bearer.Claims.Issuer:
-		return Bearer{}, notForIssuer(oauth.ScopeSignInApprove)
-	case !oauth.HasScope(bearer.Claims.Scope, oauth.ScopeSignInApprove):
-		return Bearer{}, lacksScope(oauth.ScopeSignInApprove)
+		return Bearer{}, notForIssuer(scope)
+	case !oauth.HasScope(bearer.Claims.Scope, scope):
+		return Bearer{}, lacksScope(scope)
 	case !bearer.Client.FirstParty:
 		return Bearer{}, errNotFirstParty
-	case bearer.Session.Method == identity.MethodScan:
-		return Bearer{}, errByScan
+	case bearer.Session.Method == identity.MethodScan || bearer.Session.Method == identity.MethodHandOff:
+		return Bearer{}, errPassedOn(scope)
 	}
 	return bearer, nil
 }

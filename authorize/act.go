@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -29,7 +30,7 @@ func (s *Service) SignIn(ctx context.Context, r Request, browser Browser, seen s
 	}
 	return s.open(ctx, r, browser, seen, identity.BrowserSession{
 		UserID: user.ID, Epoch: user.AuthEpoch, Method: identity.MethodPassword, Device: c.Device,
-	})
+	}, newSecret())
 }
 
 // returnsWithin is how long a new browser session waits for the browser to come back with its secret. The browser never
@@ -38,15 +39,9 @@ const returnsWithin = time.Hour
 
 // open opens a browser session for an authenticated user, whose sign-in it gives back if it fails. It replaces an older
 // one of the same user in this browser, so that a secret from before the sign-in is of no use (session fixation), and
-// ends the session that the browser has no room for: nobody could sign it out there.
+// ends the session that the browser has no room for: nobody could sign it out there. It returns identity.ErrExists if
+// the session has an id, and there was one with that before.
 func (s *Service) open(ctx context.Context, r Request, browser Browser, seen string,
-	session identity.BrowserSession) (Browser, string, error) {
-	session.ID = identity.NewSessionID()
-	return s.openWith(ctx, r, browser, seen, session, newSecret())
-}
-
-// openWith is open with an id and a secret. It returns identity.ErrExists if there was a session with the id before.
-func (s *Service) openWith(ctx context.Context, r Request, browser Browser, seen string,
 	session identity.BrowserSession, secret []byte) (_ Browser, _ string, err error) {
 	defer func() {
 		if err != nil {
@@ -70,7 +65,7 @@ func (s *Service) openWith(ctx context.Context, r Request, browser Browser, seen
 			kept = append(kept, user.SecretHash)
 		}
 	}
-	session.SecretHash = sha256.Sum256(secret)
+	session.ID, session.SecretHash = cmp.Or(session.ID, identity.NewSessionID()), sha256.Sum256(secret)
 	lifetimes := identity.Lifetimes{Idle: min(s.lifetimes.Idle, returnsWithin), Absolute: s.lifetimes.Absolute}
 	if !session.ExpiresAt.IsZero() {
 		lifetimes.Absolute = min(lifetimes.Absolute, session.ExpiresAt.Sub(now))

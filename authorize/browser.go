@@ -77,8 +77,8 @@ func (b Browser) hashes() [][sha256.Size]byte {
 	return hashes
 }
 
-// usable returns the sessions of a browser that count for a request. One that was handed over counts for its client only,
-// and not beside another one of its user; and it allows nothing that another screen asks for.
+// usable returns the sessions of a browser that count for a request. One that was handed over counts for its client
+// only, and not beside another one of its user; and it allows nothing that another screen asks for.
 func usable(r Request, all []identity.SignedIn) []identity.SignedIn {
 	return slices.DeleteFunc(slices.Clone(all), func(s identity.SignedIn) bool {
 		return s.ClientID != "" && (r.Elsewhere() || s.ClientID != r.Client.ID ||

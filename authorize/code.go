@@ -80,8 +80,8 @@ func newCode(set *keys.Set, r Request, user identity.SignedIn, now time.Time) (s
 	return codePrefix + sealed, nil
 }
 
-// scopeFor returns the part of a scope that a session of a browser session may have. One that was signed in by a scan or
-// a hand-off works only with its user: somebody who was tricked into one must be able to end it.
+// scopeFor returns the part of a scope that a session of a browser session may have. One that was signed in by a scan
+// or a hand-off works only with its user: somebody who was tricked into one must be able to end it.
 func scopeFor(user identity.SignedIn, scope string) string {
 	if user.Method != identity.MethodScan && user.Method != identity.MethodHandOff {
 		return scope

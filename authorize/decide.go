@@ -90,12 +90,14 @@ func (r Request) page(d decision, code oauth.Code, description string) decision 
 }
 
 // choose returns the user that the request is answered for; false if the browser has to ask. If the session that was
-// chosen has ended, nobody else takes its place unasked.
+// chosen has ended, nobody else takes its place unasked. Who was the last to come here, by a hand-off for this client,
+// was asked then.
 func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.SignedIn, bool) {
 	if chosen := sessionOf(candidates, seen.Chosen); chosen != nil {
 		return *chosen, true
 	}
-	if len(candidates) != 1 || seen.Chosen != "" || r.asks(promptSelectAccount) {
+	handedOver := len(candidates) > 0 && candidates[0].ClientID != ""
+	if len(candidates) != 1 && !handedOver || seen.Chosen != "" || r.asks(promptSelectAccount) {
 		return identity.SignedIn{}, false
 	}
 	return candidates[0], true

@@ -169,16 +169,19 @@ func (h *HandOffs) Read(ctx context.Context, form url.Values, browser Browser) (
 	if err := h.check(ctx, &off, t, now); err != nil {
 		return HandOff{}, err
 	}
+	asked := form.Get(askedParameter)
 	if form.Has(ticketParameter) {
 		t.Expires = now.Add(askedFor).UnixMilli()
+		if asked, err = h.seal(askedPurpose, browser.own, t); err != nil {
+			return HandOff{}, err
+		}
 	}
-	asked, err := h.seal(askedPurpose, browser.own, t)
 	kept := url.Values{askedParameter: {asked}}
 	if target != "" {
 		kept.Set(targetParameter, target)
 	}
 	off.Request.setCarried(kept, form.Get("ui_locales"))
-	return off, err
+	return off, nil
 }
 
 // ticketIn returns the ticket in the parameters of a page, or ErrNoHandOff.
@@ -194,12 +197,12 @@ func (h *HandOffs) ticketIn(form url.Values, browser Browser) (ticket, error) {
 }
 
 // check sets the user of a hand-off and the browser session that it opens. It returns ErrNoHandOff if the ticket has
-// expired, or the mini-program's session has ended, or its user has changed, or its client may not hand it off any more.
+// expired, the mini-program's session has ended, its user has changed, or its client may not hand it off any more.
 func (h *HandOffs) check(ctx context.Context, off *HandOff, t ticket, now time.Time) error {
 	if !now.Before(time.UnixMilli(t.Expires)) {
 		return ErrNoHandOff
 	}
-	session, active, err := h.service.sessionMay(ctx, t.Session, oauth.ScopeSignInHandOff)
+	session, active, err := sessionMay(ctx, h.service, t.Session, oauth.ScopeSignInHandOff)
 	switch {
 	case err != nil:
 		return oauth.StoreFailed(err)
@@ -251,7 +254,7 @@ func (h *HandOffs) Accept(ctx context.Context, off HandOff, browser Browser, dev
 	mac := hmac.New(sha256.New, browser.own)
 	fmt.Fprint(mac, askedPurpose, off.opens.ID)
 	secret := mac.Sum(nil)
-	opened, _, err := h.service.openWith(ctx, off.Request, browser, "", off.opens, secret)
+	opened, _, err := h.service.open(ctx, off.Request, browser, "", off.opens, secret)
 	if !errors.Is(err, identity.ErrExists) {
 		return opened, err
 	}

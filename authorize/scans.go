@@ -242,7 +242,7 @@ func (s *Scans) active(ctx context.Context, by approval.Approver) (bool, error) 
 		sessions, err := s.config.Service.browsers.List(ctx, by.UserID)
 		return slices.ContainsFunc(sessions, func(b identity.BrowserSession) bool { return b.ID == by.SessionID }), err
 	}
-	_, active, err := s.config.Service.sessionMay(ctx, by.SessionID, oauth.ScopeSignInApprove)
+	_, active, err := sessionMay(ctx, s.config.Service, by.SessionID, oauth.ScopeSignInApprove)
 	return active, err
 }
 
@@ -270,5 +270,5 @@ func (s *Scans) Redeem(ctx context.Context, r Request, browser Browser, seen, ha
 		return browser, seen, ErrNoScan
 	}
 	return s.config.Service.open(ctx, r, browser, seen, identity.BrowserSession{UserID: by.UserID, Epoch: by.Epoch,
-		Account: by.Account, Method: identity.MethodScan, Device: device})
+		Account: by.Account, Method: identity.MethodScan, Device: device}, newSecret())
 }

@@ -136,7 +136,7 @@ func (s *Service) Refuse(r Request, failure *oauth.Error) Answer {
 
 // sessionMay returns a client's session, and reports whether it is active, and the client enabled and still one whose
 // sessions may have a scope.
-func (s *Service) sessionMay(ctx context.Context, id, scope string) (identity.Session, bool, error) {
+func sessionMay(ctx context.Context, s *Service, id, scope string) (identity.Session, bool, error) {
 	session, now, err := s.sessions.Find(ctx, id)
 	active := err == nil && session.Active(now)
 	if active {

@@ -107,7 +107,8 @@ func (w *Wechat) SignIn(ctx context.Context, r Request, browser Browser, seen st
 		return browser, seen, err
 	}
 	opened, done, err := w.config.Service.open(ctx, r, browser, seen, identity.BrowserSession{UserID: person.User.ID,
-		Epoch: person.User.AuthEpoch, Account: person.Account, Method: identity.PlatformWechat, Device: c.Device})
+		Epoch: person.User.AuthEpoch, Account: person.Account, Method: identity.PlatformWechat, Device: c.Device},
+		newSecret())
 	if err == nil {
 		w.suggestProfile(ctx, r, person)
 	}

@@ -29,14 +29,15 @@ func (m *Manager) clientCredentials(_ context.Context, r request) (tokens.Set, e
 // nothing to refresh. The response's "scope" shows what was granted (RFC 6749 §3.3).
 func ownScope(r request) (string, error) {
 	aboutUsers := []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopePhone,
-		oauth.ScopeAddress, oauth.ScopeRoles, oauth.ScopeClaims, oauth.ScopeAccount, oauth.ScopeSignInApprove}
+		oauth.ScopeAddress, oauth.ScopeRoles, oauth.ScopeClaims, oauth.ScopeAccount, oauth.ScopeSignInApprove,
+		oauth.ScopeSignInHandOff}
 	var own []string
 	for _, name := range strings.Fields(r.Scope) {
 		switch {
 		case slices.Contains(aboutUsers, name) && r.Parameters.Get("scope") != "":
 			return "", oauth.NewError(oauth.InvalidScope,
-				"openid, profile, email, phone, address, roles, claims, account and signin.approve are about a "+
-					"user, and client_credentials has no user.")
+				"openid, profile, email, phone, address, roles, claims, account, signin.approve and signin.handoff "+
+					"are about a user, and client_credentials has no user.")
 		case name == oauth.ScopeWechatData && r.Parameters.Get("scope") != "" && r.Scope != oauth.ScopeWechatData:
 			return "", oauth.NewError(oauth.InvalidScope, "wechat.data gives access to all users of the client. "+
 				"With client_credentials, request it without any other scope.")

@@ -27,6 +27,7 @@ type Config struct {
 	Clients    *clients.Registry
 	SignIn     *signin.Service
 	Devices    *authorize.Devices
+	HandOffs   *authorize.HandOffs
 	Access     *access.Service
 	WechatData *wechatdata.Service
 	Issuer     *tokens.Issuer
@@ -86,7 +87,7 @@ func New(c Config) *Manager {
 		oauth.GrantPassword:          m.password,
 		oauth.GrantRefreshToken:      m.refreshToken,
 		oauth.GrantClientCredentials: m.clientCredentials,
-		oauth.GrantTokenExchange:     tokenExchange{m, tokens.NewExchanger(c.Issuer)}.redeem,
+		oauth.GrantTokenExchange:     tokenExchange{m, tokens.NewExchanger(c.Issuer), c.HandOffs}.redeem,
 	}
 	for name, platform := range c.SignIn.Platforms() {
 		m.grants[name] = m.platformCode(name, platform)

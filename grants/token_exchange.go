@@ -3,6 +3,7 @@ package grants
 import (
 	"context"
 
+	"github.com/lingpai/lingpai/authorize"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
@@ -11,6 +12,7 @@ import (
 type tokenExchange struct {
 	*Manager
 	exchanger tokens.Exchanger
+	handOffs  *authorize.HandOffs
 }
 
 // redeem answers a request by what it requests, which decides who may request it and for what.
@@ -18,9 +20,11 @@ func (g tokenExchange) redeem(ctx context.Context, r request) (tokens.Set, error
 	switch r.Parameters.Get("requested_token_type") {
 	case "", oauth.TokenTypeAccessToken:
 		return g.accessToken(ctx, r)
+	case oauth.TokenTypeTicket:
+		return g.ticket(ctx, r)
 	}
-	return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "requested_token_type must be absent or "+
-		oauth.TokenTypeAccessToken+".")
+	return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "requested_token_type must be absent, "+
+		oauth.TokenTypeAccessToken+" or "+oauth.TokenTypeTicket+".")
 }
 
 var (

@@ -48,11 +48,11 @@ func (s SignedIn) Name() string { return cmp.Or(s.User.Username, s.UserID) }
 
 // BrowserSessions stores browser sessions. As for Sessions, only the store's clock decides whether one is valid.
 type BrowserSessions interface {
-	// Open stores a new session and sets its times, also AuthTime unless that is set. It returns ErrExists if there is
-	// or was a session with its id. In the same transaction it ends the user's session with the id replaced, which may be empty, without ending the sessions of clients, which go on with the new one: a
-	// browser gets a new secret at each sign-in, so that one from before the sign-in is of no use. It does not end a
-	// session of another user. It returns ErrStale if the user is disabled or the user's AuthEpoch is no longer
-	// session.Epoch.
+	// Open stores a new session and sets its times, also AuthTime unless that is set. In the same transaction it ends
+	// the user's session with the id replaced, which may be empty, without ending the sessions of clients, which go on
+	// with the new one: a browser gets a new secret at each sign-in, so that one from before the sign-in is of no use.
+	// It does not end a session of another user. It returns ErrExists if there is a session with its id, whether active
+	// or not, and ErrStale if the user is disabled or the user's AuthEpoch is no longer session.Epoch.
 	Open(ctx context.Context, session BrowserSession, lifetimes Lifetimes, replaced string) (BrowserSession, error)
 	// Find returns the active sessions with any of up to MaxBrowserSessions secrets, in the order of the hashes, with
 	// their users, and the time of the store's clock. A session is active if it has not ended or expired, and its user

@@ -25,4 +25,7 @@ func GrantTypes() []string {
 const (
 	TokenTypeAccessToken = "urn:ietf:params:oauth:token-type:access_token"
 	TokenTypeJWT         = "urn:ietf:params:oauth:token-type:jwt"
+
+	// TokenTypeTicket is the type of a ticket that hands a session to a browser.
+	TokenTypeTicket = "urn:lingpai:oauth:token-type:ticket"
 )

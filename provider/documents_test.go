@@ -116,7 +116,7 @@ func TestMetadataListsWhatIsSupported(t *testing.T) {
 			f = brokerForm("broker")
 		case oauth.ScopeAccount:
 			f = passwordForm("alice", testPassword).with("scope", "account")
-		case oauth.ScopeSignInApprove:
+		case oauth.ScopeSignInApprove, oauth.ScopeSignInHandOff:
 			w.update("mini", toApprove)
 		}
 		requireTokens(t, w.token(f))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/authorize"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/provider/pages"
 )
 
@@ -49,7 +50,7 @@ func (e scanEndpoint) routes(path string, errs errorWriter) []route {
 				if err != nil {
 					return err
 				}
-				checked, err := e.access.CheckApprover(r.Context(), bearer)
+				checked, err := e.access.CheckSignIn(r.Context(), bearer, oauth.ScopeSignInApprove)
 				if err != nil {
 					return err
 				}

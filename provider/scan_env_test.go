@@ -44,9 +44,9 @@ func newScansWith(t testing.TB, number string, options ...option) scans {
 	return w
 }
 
-// toApprove lets a client's users approve.
+// toApprove lets a client's users approve, and hand their sessions over.
 func toApprove(c *identity.Client) {
-	c.FirstParty, c.Scopes = true, append(c.Scopes, oauth.ScopeSignInApprove)
+	c.FirstParty, c.Scopes = true, append(c.Scopes, oauth.ScopeSignInApprove, oauth.ScopeSignInHandOff)
 }
 
 // screen is a desktop browser.

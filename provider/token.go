@@ -8,6 +8,7 @@ import (
 	"github.com/go-oauth2/oauth2/v4/server"
 
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // tokenEndpoint is RFC 6749 §3.2.
@@ -27,7 +28,11 @@ func (e *tokenEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	e.logger.LogAttrs(r.Context(), slog.LevelInfo, "token issued",
 		slog.String("grant", r.PostForm.Get("grant_type")), slog.String("client", info.GetClientID()),
 		slog.String("user", info.GetUserID()))
-	writeJSON(w, http.StatusOK, e.library.GetTokenData(info))
+	answer := e.library.GetTokenData(info)
+	if answer["issued_token_type"] == oauth.TokenTypeTicket {
+		answer["token_type"] = "N_A" // it is no access token (RFC 8693 §2.2.1)
+	}
+	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 

@@ -142,8 +142,7 @@ func (w wiring) wire() services {
 	signIn := signin.New(signin.Config{
 		Clients: registry, Apps: apps, Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions,
 		Events: stores.Events, Volatile: w.config.Volatile, Platforms: w.platforms.byGrant(), Vault: vault,
-		Sealer: w.config.Ring, Hasher: w.hasher, Limiter: limiter, Now: w.config.Now,
-		Logger: w.config.Logger,
+		Sealer: w.config.Ring, Hasher: w.hasher, Limiter: limiter, Now: w.config.Now, Logger: w.config.Logger,
 	})
 	accessService := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
@@ -165,9 +164,9 @@ func (w wiring) wire() services {
 	devices := authorize.NewDevices(authorizeService, w.config.Volatile, w.config.Now)
 	handOffs := authorize.NewHandOffs(authorizeService, stores.Users)
 	w.server.Grants = grants.New(grants.Config{
-		Clients: registry, SignIn: signIn, Devices: devices, Access: accessService, WechatData: wechatData,
-		Issuer: issuer, Keys: w.config.Keys, Users: stores.Users, Accounts: stores.Accounts,
-		Sessions: stores.Sessions, Events: stores.Events,
+		Clients: registry, SignIn: signIn, Devices: devices, HandOffs: handOffs,
+		Access: accessService, WechatData: wechatData, Issuer: issuer, Keys: w.config.Keys,
+		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
 		Volatile: w.config.Volatile, Repeats: repeats, Rotation: rotation, Now: w.config.Now,
 		Logger: w.config.Logger, Meter: metrics,
 	})
@@ -184,8 +183,8 @@ func (w wiring) wire() services {
 	w.server.Notices = backchannel.New(backchannel.Config{Issuer: s.Issuer, Notices: stores.Notices,
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
 	w.server.scans = w.scans(authorizeService, apps, wechatDataConfig.AppTokens)
-	return services{registry, authorizeService, devices, handOffs, w.wechat(authorizeService, signIn, apps), wechatData,
-		wechatdata.NewAppTokens(wechatDataConfig)}
+	return services{registry, authorizeService, devices, handOffs, w.wechat(authorizeService, signIn, apps),
+		wechatData, wechatdata.NewAppTokens(wechatDataConfig)}
 }
 
 // authorize returns the service for authorization requests.

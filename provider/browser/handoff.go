@@ -10,8 +10,8 @@ import (
 )
 
 // HandOff is the page that a mini-program opens in its web-view with a ticket. It asks whether to go on as the user of
-// the mini-program: nothing else shows that the web-view is that mini-program's, and not the browser of somebody to
-// whom an attacker has sent the address. Then it leads to the client's page that begins a sign-in.
+// the mini-program: nothing else shows that the web-view is that mini-program's, and not the browser of a
+// victim to which an attacker has sent the address. Then it leads to the client's page that begins a sign-in.
 type HandOff struct{ *Handler }
 
 // Page serves the page and its form.

@@ -51,7 +51,8 @@ func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSess
 			FROM users WHERE id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?`+
 			s.db.dialect.forShare, session.ID, session.SecretHash[:], platform, app, subject,
 			session.ClientID, session.Method, session.AuthTime.UnixMilli(), session.Device,
-			session.IdleExpiresAt.UnixMilli(), session.ExpiresAt.UnixMilli(), now.UnixMilli(), session.UserID, session.Epoch))
+			session.IdleExpiresAt.UnixMilli(), session.ExpiresAt.UnixMilli(), now.UnixMilli(), session.UserID,
+			session.Epoch))
 		if errors.Is(err, identity.ErrNotFound) {
 			return identity.ErrStale
 		}

@@ -2,6 +2,7 @@
 package pagestest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/provider/pages"
@@ -64,9 +65,6 @@ func Samples(names Names) []Sample {
 		{"sign-in-in-wechat", inWechat}, {"sign-in-declined", declined}, {"sign-in-wechat-only", only},
 		{"wechat-profile", pages.WechatProfile{Client: client, Continue: "/sign-in/wechat?to=authorize",
 			OtherWay: "/sign-in?to=authorize"}},
-		{"handoff", pages.HandOff{Form: form, Client: client, User: user, Otherwise: "https://shop.example.com/sign-in"}},
-		{"handoff-other", pages.HandOff{Form: form, Client: client, User: user, Other: "li.na",
-			Otherwise: "https://shop.example.com/sign-in"}},
 		{"wechat-snapshot", pages.Snapshot{Continue: "/authorize?client_id=shop"}},
 		{"choose-account", pages.ChooseAccount{Form: form, Client: client, OtherAccount: "/sign-in?to=authorize",
 			Accounts: []pages.Account{{Value: "1", Name: user, Age: 20 * time.Minute},
@@ -81,12 +79,10 @@ func Samples(names Names) []Sample {
 		{"form-post", pages.FormPost{Form: pages.Form{Action: "/callback",
 			Hidden: []pages.Field{{Name: "state", Value: client}}}, Destination: "shop.example.com"}},
 	}
-	samples = append(samples, hintSamples(signIn)...)
-	samples = append(samples, scanSamples(form, names)...)
+	samples = slices.Concat(samples, hintSamples(signIn), scanSamples(form, names), handOffSamples(form, names))
 	for _, kind := range []pages.ErrorKind{pages.UnknownClient, pages.UnknownRedirect, pages.InvalidRequest,
 		pages.Refused, pages.Expired, pages.ForeignForm, pages.CookiesBlocked, pages.TooManyRequests,
-		pages.Unavailable, pages.Internal, pages.NotFound,
-		pages.NoHandOff} {
+		pages.Unavailable, pages.Internal, pages.NotFound, pages.NoHandOff} {
 		page := pages.Error{Kind: kind, RequestID: "K3VQ7PZ2MXN5TB6RWJ4HYCAD2E"}
 		switch kind {
 		case pages.Refused:
@@ -99,6 +95,15 @@ func Samples(names Names) []Sample {
 		samples = append(samples, Sample{"error-" + string(kind), page})
 	}
 	return samples
+}
+
+// handOffSamples returns the page that a mini-program's web-view shows.
+func handOffSamples(form pages.Form, names Names) []Sample {
+	alone := pages.HandOff{Form: form, Client: names.Client, User: names.User,
+		Otherwise: "https://shop.example.com/sign-in"}
+	other := alone
+	other.Other = "li.na"
+	return []Sample{{"handoff", alone}, {"handoff-other", other}}
 }
 
 // hintSamples returns pages to sign in that say where else to do so.

@@ -13,5 +13,7 @@ ALTER TABLE clients ADD COLUMN initiate_login_uri TEXT NOT NULL DEFAULT '';
 
 -- +goose Down
 
+-- Without the column, they would count for all clients.
+UPDATE browser_sessions SET idle_expires_at = 0 WHERE client_id <> '';
 ALTER TABLE clients DROP COLUMN initiate_login_uri;
 ALTER TABLE browser_sessions DROP COLUMN client_id;
