@@ -53,6 +53,32 @@ func testSimulatedPhone(t *testing.T, browser context.Context) {
 	}
 }
 
+// testSimulatedWebView goes from the simulated mini-program to the demo site, as people try it by hand. The page of the
+// simulator that takes the place of the web-view opens nothing that WeChat would not.
+func testSimulatedWebView(t *testing.T, browser context.Context) {
+	axe := axeCore(t)
+	d := harness.StartDev(t)
+	w := &world{Installation: d.Installation, browser: browser}
+	for n, look := range windows {
+		v := w.guest(t, "", look)
+		v.do(chromedp.Navigate(w.Issuer + "/"))
+		v.click("#web-view")
+		v.do(chromedp.WaitVisible(chromedp.CSS("#handoff-continue")))
+		v.says("Demo site", "Demo site")
+		v.fits()
+		v.click("#handoff-continue")
+		if n == 0 { // consent is remembered
+			v.click("#consent-allow")
+		}
+		v.do(chromedp.WaitReady(chromedp.CSS("#demo-sign-out")), chromedp.Navigate(w.Issuer+"/"))
+		v.click("#web-view") // nobody is asked again
+		v.do(chromedp.WaitReady(chromedp.CSS("#demo-sign-out")))
+		v.do(chromedp.Navigate(w.Simulator.URL+"/_sim/web_view?appid="+d.MiniProgram.AppID+"&url=https://example.com/"),
+			chromedp.WaitVisible(chromedp.CSS("#fault")))
+		requireUsable(t, v.tab, axe, look, "web-view-"+look.name)
+	}
+}
+
 // testMiniProgramCode shows the picture of a mini-program code, which the phone chooses at the simulator.
 func testMiniProgramCode(t *testing.T, browser context.Context) {
 	d := harness.StartDev(t)

@@ -31,6 +31,7 @@ func TestPages(t *testing.T) {
 		"Accessible": testAccessible, "Keyboard": testKeyboard, "WithoutJavaScript": testWithoutJavaScript,
 		"LeadingOut": testLeadingOut, "Development": testDevelopment, "Phone": testPhone,
 		"SimulatedPhone": testSimulatedPhone, "MiniProgramCode": testMiniProgramCode,
+		"SimulatedWebView": testSimulatedWebView,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

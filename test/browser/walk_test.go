@@ -44,12 +44,15 @@ func worldOf(t *testing.T, browser context.Context, i *harness.Installation) *wo
 	mux := http.NewServeMux()
 	mux.HandleFunc("/callback", w.answers.keep)
 	mux.HandleFunc("/bye", w.answers.keep)
+	mux.HandleFunc("/start/{client}", func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, w.request(r.PathValue("client")), http.StatusSeeOther)
+	})
 	site := httptest.NewServer(mux)
 	t.Cleanup(site.Close)
 	w.client = site.URL
 	for id, flags := range map[string][]string{"shop": {"--first-party"}, "partner": nil} {
 		w.secrets[id] = w.CreateClient(id, append(flags, "--redirect-uri", w.client+"/callback",
-			"--post-logout-redirect-uri", w.client+"/bye")...)
+			"--post-logout-redirect-uri", w.client+"/bye", "--initiate-login-uri", w.client+"/start/"+id)...)
 	}
 	return w
 }

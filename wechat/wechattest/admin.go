@@ -22,6 +22,8 @@ func (c control) handler() *http.ServeMux {
 	})
 	mux.HandleFunc("POST /_sim/scan", administer(c.Scan))
 	mux.HandleFunc("GET /_sim/phone", phonePages(c).serve)
+	mux.HandleFunc("POST /_sim/web_view", administer(c.OpenWebView))
+	mux.HandleFunc("GET /_sim/web_view", c.webViewPage)
 	mux.HandleFunc("POST /_sim/phone_codes", administer(c.mintCode(c.MintPhoneCode)))
 	mux.HandleFunc("POST /_sim/oauth_codes", administer(c.mintOAuthCode))
 	mux.HandleFunc("POST /_sim/apps", administer(c.addApp))

@@ -36,6 +36,8 @@ type App struct {
 	Personal  bool       `json:"personal,omitempty"`   // it belongs to a person, so it may have no LinkRules
 	LinkRules []LinkRule `json:"link_rules,omitempty"` // at most 100, which open it from ordinary QR codes
 	LaunchURL string     `json:"launch_url,omitempty"` // of a web page that represents it in browsers; empty: none
+
+	WebViewDomains []string `json:"web_view_domains,omitempty"` // hosts (业务域名) of its web-views, at most 300
 }
 
 type app struct {
@@ -75,8 +77,10 @@ func (a App) validate() error {
 	case "", "mini-program":
 		return a.validateMiniProgram()
 	case KindOfficialAccount, KindWebsite, KindMobileApp:
-		if a.Personal || a.LaunchURL != "" || len(a.Pages)+len(a.Testers)+len(a.LinkRules) > 0 {
-			return errors.New("kind: only a mini-program may have pages, testers, personal, link_rules and launch_url")
+		if a.Personal || a.LaunchURL != "" ||
+			len(a.Pages)+len(a.Testers)+len(a.LinkRules)+len(a.WebViewDomains) > 0 {
+			return errors.New("kind: only a mini-program may have pages, testers, personal, link_rules, launch_url " +
+				"and web_view_domains")
 		}
 		return nil
 	}
@@ -92,8 +96,14 @@ func (a App) validateMiniProgram() error {
 	if a.LaunchURL != "" && webURL(a.LaunchURL) == nil {
 		return fmt.Errorf("launch_url: %q is not an http or https URL", a.LaunchURL)
 	}
+	if len(a.WebViewDomains) > maxWebViewDomains || a.Personal && len(a.WebViewDomains) > 0 {
+		return fmt.Errorf("web_view_domains: an app has at most %d, and one of a person none", maxWebViewDomains)
+	}
 	return a.validateLinkRules()
 }
+
+// maxWebViewDomains is how many hosts an app may show in web-views.
+const maxWebViewDomains = 300
 
 // validPage reports whether a text has the form of the path of a page: without "/" at the beginning, and without a
 // query.
@@ -104,6 +114,7 @@ func validPage(path string) bool {
 // clone returns a copy that shares no memory with the app.
 func (a App) clone() App {
 	a.Pages, a.Testers, a.LinkRules = slices.Clone(a.Pages), slices.Clone(a.Testers), slices.Clone(a.LinkRules)
+	a.WebViewDomains = slices.Clone(a.WebViewDomains)
 	for i := range a.LinkRules {
 		a.LinkRules[i].TestLinks = slices.Clone(a.LinkRules[i].TestLinks)
 	}

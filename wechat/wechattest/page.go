@@ -18,7 +18,8 @@ func showPage(w http.ResponseWriter, status int, name string, content any) {
 var pageTemplates = sync.OnceValue(func() *template.Template {
 	pages := template.Must(template.New("head").Parse(headTemplate))
 	template.Must(pages.New("connect").Parse(connectTemplate))
-	return template.Must(pages.New("phone").Parse(phoneTemplate))
+	template.Must(pages.New("phone").Parse(phoneTemplate))
+	return template.Must(pages.New("web view").Parse(webViewTemplate))
 })
 
 const headTemplate = `<!DOCTYPE html>

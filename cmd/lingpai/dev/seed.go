@@ -98,7 +98,7 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 		}),
 		database.Apps().Add(ctx, s.browserApp(identity.KindWebsite)),
 		database.Apps().Add(ctx, s.browserApp(identity.KindOfficialAccount)),
-		database.Clients().Create(ctx, newClient(s, miniProgram, "", oauth.GrantWechatCode, oauth.GrantRefreshToken)),
+		database.Clients().Create(ctx, newMiniProgram(s)),
 		database.Clients().Create(ctx, newClient(s, confidential, s.ClientSecret, oauth.GrantWechatCode,
 			oauth.GrantPassword, oauth.GrantRefreshToken, oauth.GrantClientCredentials)),
 	} {
@@ -129,12 +129,17 @@ func (s seeds) simulated(issuer string) []wechattest.App {
 	origin := originOf(issuer)
 	apps := []wechattest.App{{AppID: s.AppID, Secret: s.AppSecret, Pages: []string{scanPage},
 		LinkRules: []wechattest.LinkRule{{Prefix: issuer + browser.ScannedPath, Page: scanPage, Published: true}},
-		LaunchURL: origin.String() + miniprogram.Path}}
+		LaunchURL: origin.String() + miniprogram.Path, WebViewDomains: []string{origin.Hostname()}}}
 	for _, kind := range []string{identity.KindWebsite, identity.KindOfficialAccount} {
 		apps = append(apps, wechattest.App{AppID: s.browserApp(kind).ID, Secret: s.AppSecret, Kind: kind,
 			OpenPlatform: openPlatform, CallbackHost: origin.Hostname()})
 	}
 	return apps
+}
+
+// newMiniProgram returns the client of the sample mini-program.
+func newMiniProgram(s seeds) identity.Client {
+	return newClient(s, miniProgram, "", oauth.GrantWechatCode, oauth.GrantRefreshToken, oauth.GrantTokenExchange)
 }
 
 func newClient(s seeds, id, secret string, grantNames ...string) identity.Client {
@@ -143,7 +148,7 @@ func newClient(s seeds, id, secret string, grantNames ...string) identity.Client
 		Audience: []string{Audience},
 		Scopes: []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopePhone,
 			oauth.ScopeAddress, oauth.ScopeOfflineAccess, oauth.ScopeAccount,
-			oauth.ScopeSignInApprove, scope},
+			oauth.ScopeSignInApprove, oauth.ScopeSignInHandOff, scope},
 		DefaultScopes: []string{scope},
 	}
 	client.RefreshKeys = secret == "" // the demo's SDK sends them

@@ -28,7 +28,7 @@ type site struct {
 // have changed since the last start.
 func newSite(ctx context.Context, c settings.Settings, s seeds, database *sql.DB, requests *requestLog) (*site, error) {
 	origin := originOf(c.Issuer)
-	if err := registerDemo(ctx, database, s, origin.String()); err != nil {
+	if err := errors.Join(registerDemo(ctx, database, s, origin.String()), mayHandOff(ctx, database)); err != nil {
 		return nil, err
 	}
 	pages, err := devpages.New(origin.String()+demo.Path, c.Pages)
@@ -42,7 +42,7 @@ func newSite(ctx context.Context, c settings.Settings, s seeds, database *sql.DB
 		demo: demo.New(demo.Config{Issuer: c.Issuer, Origin: origin.String(), ClientID: demoClient,
 			ClientSecret: s.ClientSecret, Audience: Audience, Scope: scope, Pages: pages}),
 		miniProgram: miniprogram.New(miniprogram.Config{Issuer: c.Issuer, ClientID: miniProgram, AppID: s.AppID,
-			Simulator: c.WechatBaseURL, Pages: pages}),
+			Simulator: c.WechatBaseURL, Site: demoClient, Pages: pages}),
 	}, nil
 }
 
@@ -63,6 +63,7 @@ func registerDemo(ctx context.Context, database *sql.DB, s seeds, origin string)
 	client.Scopes = []string{oauth.ScopeOpenID, oauth.ScopeProfile, scope}
 	client.RedirectURIs = []string{demo.RedirectURI(origin)}
 	client.PostLogoutRedirectURIs = []string{demo.LogoutURI(origin)}
+	client.InitiateLoginURI = demo.SignInURI(origin)
 	if err := database.Clients().Create(ctx, client); !errors.Is(err, identity.ErrExists) {
 		return err
 	}
@@ -71,7 +72,19 @@ func registerDemo(ctx context.Context, database *sql.DB, s seeds, origin string)
 		return err
 	}
 	registered.RedirectURIs, registered.PostLogoutRedirectURIs = client.RedirectURIs, client.PostLogoutRedirectURIs
+	registered.InitiateLoginURI = client.InitiateLoginURI
 	return database.Clients().Update(ctx, registered)
+}
+
+// mayHandOff lets the sample mini-program of a folder of an earlier version hand its sessions to web-views.
+func mayHandOff(ctx context.Context, database *sql.DB) error {
+	client, err := database.Clients().Find(ctx, miniProgram)
+	if err != nil || client.Allows(oauth.GrantTokenExchange) {
+		return err
+	}
+	client.Grants = append(client.Grants, oauth.GrantTokenExchange)
+	client.Scopes = append(client.Scopes, oauth.ScopeSignInHandOff)
+	return database.Clients().Update(ctx, client)
 }
 
 // ServeHTTP implements http.Handler.
@@ -85,7 +98,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.origin.String()+r.URL.RequestURI(), http.StatusSeeOther)
 	case isFront:
 		s.front.ServeHTTP(w, r)
-	case r.URL.Path == miniprogram.Path:
+	case r.URL.Path == miniprogram.Path || r.URL.Path == miniprogram.WebViewPath:
 		s.miniProgram.ServeHTTP(w, r)
 	default:
 		s.demo.ServeHTTP(w, r)

@@ -31,6 +31,9 @@ func RedirectURI(origin string) string { return origin + Path + "/callback" }
 // LogoutURI returns where users return after signing out.
 func LogoutURI(origin string) string { return origin + Path }
 
+// SignInURI returns where others let a sign-in begin (OpenID Connect Core §4).
+func SignInURI(origin string) string { return origin + Path + "/start" }
+
 // Site serves the pages of the site, and the API that it calls.
 type Site struct {
 	config   Config
@@ -48,6 +51,7 @@ func New(c Config) *Site {
 		foreign: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
 	s.mux.HandleFunc("GET "+Path, s.home)
 	s.mux.HandleFunc("GET "+Path+"/callback", s.callback)
+	s.mux.HandleFunc("GET "+Path+"/start", s.start)
 	for path, button := range map[string]http.HandlerFunc{
 		"/sign-in": s.signIn, "/refresh": s.refresh, "/call": s.call, "/sign-out": s.signOut,
 	} {

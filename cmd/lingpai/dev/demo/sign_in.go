@@ -28,6 +28,16 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, issuer.oauth.AuthCodeURL(a.state, options...), http.StatusSeeOther)
 }
 
+// start begins a sign-in that another site, or a mini-program, has asked for. The site has one page, so it needs no
+// target_link_uri.
+func (s *Site) start(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("iss") != s.config.Issuer {
+		s.fail(w, r, devpages.OtherIssuer)
+		return
+	}
+	s.signIn(w, r)
+}
+
 // callback takes the answer of the issuer. What does not belong to a sign-in of this browser changes nothing.
 func (s *Site) callback(w http.ResponseWriter, r *http.Request) {
 	query, id := r.URL.Query(), s.sessionID(r)

@@ -46,16 +46,28 @@ func (r *refusal) result() devpages.ScanResult {
 // nil. It returns nil, or what the page says if that fails.
 func (h *Handler) call(ctx context.Context, l launch, path string, form url.Values, into any) *devpages.ScanResult {
 	form.Set("scan", l.handle)
-	token, err := h.users.token(ctx, l.user, "")
+	return resultOf(h.withToken(ctx, l.user, func(token string) error {
+		return post(ctx, h.config.Issuer+"/scan"+path, token, formType, form.Encode(), into)
+	}))
+}
+
+// withToken sends a request with an access token of a user, and again with another one if that has expired, or its
+// session has ended.
+func (h *Handler) withToken(ctx context.Context, user string, send func(token string) error) error {
+	token, err := h.users.token(ctx, user, "")
 	if err == nil {
-		err = post(ctx, h.config.Issuer+"/scan"+path, token, formType, form.Encode(), into)
+		err = send(token)
 	}
 	if refused, ok := errors.AsType[*refusal](err); ok && refused.Status == http.StatusUnauthorized {
-		// The token has expired, or its session has ended.
-		if token, err = h.users.token(ctx, l.user, token); err == nil {
-			err = post(ctx, h.config.Issuer+"/scan"+path, token, formType, form.Encode(), into)
+		if token, err = h.users.token(ctx, user, token); err == nil {
+			err = send(token)
 		}
 	}
+	return err
+}
+
+// resultOf returns nil, or what the page says of an error.
+func resultOf(err error) *devpages.ScanResult {
 	if err == nil {
 		return nil
 	}
@@ -80,7 +92,7 @@ func (h *Handler) signIn(ctx context.Context, user string) (token string, err er
 		return "", err
 	}
 	form := url.Values{"grant_type": {"wechat_code"}, "client_id": {h.config.ClientID}, "code": {login.Code},
-		"scope": {"signin.approve"}}
+		"scope": {"signin.approve signin.handoff"}}
 	var answer struct {
 		AccessToken string `json:"access_token"`
 	}

@@ -12,15 +12,19 @@ import (
 	"github.com/lingpai/lingpai/provider/pages"
 )
 
-// Path is the path of the page.
-const Path = "/demo/mini-program"
+// Paths of the page, and of the one that shows the site.
+const (
+	Path        = "/demo/mini-program"
+	WebViewPath = Path + "/web-view"
+)
 
 // Config configures a Handler. All fields are required.
 type Config struct {
 	Issuer    string
-	ClientID  string // of a public client with the grant wechat_code and the scope signin.approve
+	ClientID  string // of a public client with the grant wechat_code, and the scopes signin.approve and signin.handoff
 	AppID     string
 	Simulator string // URL of the simulator on which users have their codes
+	Site      string // client_id of the site that its web-view shows
 	Pages     *pages.Pages
 }
 
@@ -69,6 +73,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case h.foreign.Check(r) != nil:
 		h.config.Pages.Render(w, r, http.StatusForbidden,
 			devpages.Problem{Kind: devpages.ForeignForm, Locales: devpages.LocalesOf(r)})
+	case r.URL.Path == WebViewPath:
+		h.webView(w, r)
 	case !found:
 		h.show(w, r, devpages.ScanResult{Kind: devpages.ScanWithoutCode})
 	case r.Method == http.MethodPost:
