@@ -67,8 +67,9 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 	}
 	session.ID, session.SecretHash = cmp.Or(session.ID, identity.NewSessionID()), sha256.Sum256(secret)
 	lifetimes := identity.Lifetimes{Idle: min(s.lifetimes.Idle, returnsWithin), Absolute: s.lifetimes.Absolute}
-	if !session.ExpiresAt.IsZero() {
-		lifetimes.Absolute = min(lifetimes.Absolute, session.ExpiresAt.Sub(now))
+	if !session.ExpiresAt.IsZero() { // handed over; a browser that has not got the answer posts its form again
+		lifetimes = identity.Lifetimes{Idle: s.lifetimes.Idle,
+			Absolute: min(s.lifetimes.Absolute, session.ExpiresAt.Sub(now))}
 	}
 	session, err = s.browsers.Open(ctx, session, lifetimes, replaced)
 	switch {

@@ -213,6 +213,8 @@ func TestALostAnswerLosesNoHandOff(t *testing.T) {
 	v.submit(p)
 	require.Equal(t, signedIn, v.cookies())
 	v.code(v.open(w.request("shop")), "shop")
+	w.clock.Move(2 * time.Hour)
+	v.code(v.open(w.request("shop")), "shop")
 	require.Len(t, w.browserSessionsOf(ada.user), 1)
 }
 
