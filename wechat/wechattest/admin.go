@@ -20,6 +20,9 @@ func (c control) handler() *http.ServeMux {
 	mux.HandleFunc("GET /_sim/codes", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, c.MiniProgramCodes())
 	})
+	mux.HandleFunc("GET /_sim/links", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, c.Links())
+	})
 	mux.HandleFunc("POST /_sim/scan", administer(c.Scan))
 	mux.HandleFunc("GET /_sim/phone", phonePages(c).serve)
 	mux.HandleFunc("POST /_sim/web_view", administer(c.OpenWebView))

@@ -128,8 +128,12 @@ func message(errcode int) string {
 		return "invalid scene"
 	case 40163:
 		return "code been used"
+	case 40165:
+		return "invalid weapp pagepath"
 	case 40169:
 		return "invalid length for scene, or the data is not json string"
+	case 40212:
+		return "invalid query"
 	case 40226:
 		return "code blocked"
 	case 41001:
@@ -152,6 +156,8 @@ func message(errcode int) string {
 		return "require POST method"
 	case 44002:
 		return "empty post data"
+	case 44990:
+		return "reach max api second frequence limit"
 	case 45009:
 		return "reach max api daily quota limit"
 	case 45011:
@@ -160,6 +166,10 @@ func message(errcode int) string {
 		return "data format error"
 	case 48001:
 		return "api unauthorized"
+	case 85079:
+		return "miniprogram has no online release"
+	case 85401, 85402:
+		return "time limit between 1min and 30days"
 	case 85096:
 		return "not allow include scancode_time field"
 	case 87008:

@@ -1,8 +1,10 @@
 package wechattest
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // phonePages are the page of a phone, which is the simulator's own. Everything that a page shows is in its URL, so each
@@ -13,6 +15,7 @@ type phonePages struct{ *Simulator }
 type phonePage struct {
 	Scan  Scan
 	Codes []MiniProgramCode // to choose from
+	Links []Link            // and to open
 	Fault string
 
 	Scanned Scanned
@@ -25,16 +28,16 @@ type phonePage struct {
 type parameter struct{ Name, Value, Decoded string }
 
 // serve is GET /_sim/phone. Its parameters are the members of a Scan. Without a user the page asks whose phone it is,
-// and without a code or a text there is no scan.
+// and without a code, a text or a link there is no scan.
 func (s phonePages) serve(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	page := phonePage{Codes: s.MiniProgramCodes(), Scan: Scan{User: query.Get("user"), Text: query.Get("text"),
-		Code: query.Get("code"), By: query.Get("by")}}
+	page := phonePage{Codes: s.MiniProgramCodes(), Links: s.Links(), Scan: Scan{User: query.Get("user"),
+		Text: query.Get("text"), Code: query.Get("code"), Link: query.Get("link"), By: query.Get("by")}}
 	status, scan := http.StatusOK, page.Scan
-	if scan.Code != "" {
-		scan.Text = "" // the form has both
+	if scan.Code != "" || scan.Link != "" {
+		scan.Text = "" // the form has all
 	}
-	if scan.User != "" && (query.Has("text") || query.Has("code")) {
+	if scan.User != "" && (query.Has("text") || query.Has("code") || query.Has("link")) {
 		var err error
 		if page.Scanned, err = s.Scan(scan); err != nil {
 			status, page.Fault = http.StatusBadRequest, err.Error()
@@ -42,11 +45,10 @@ func (s phonePages) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	page.Open = page.Scanned.LaunchURL + page.Scanned.URL // one is empty
 	page.Way = launchWords[page.Scanned.Scene]
-	for _, name := range []string{"q", "scancode_time", "scene"} {
-		if value := page.Scanned.Query[name]; value != "" {
-			decoded, _ := url.PathUnescape(value) // as decodeURIComponent does; it was encoded here
-			page.Query = append(page.Query, parameter{name, value, decoded})
-		}
+	for _, name := range slices.Sorted(maps.Keys(page.Scanned.Query)) {
+		value := page.Scanned.Query[name]
+		decoded, _ := url.PathUnescape(value) // as decodeURIComponent does
+		page.Query = append(page.Query, parameter{name, value, decoded})
 	}
 	showPage(w, status, "phone", page)
 }
@@ -59,11 +61,14 @@ var launchWords = map[int]string{
 	1047: "扫描小程序码 mini-program code, camera",
 	1048: "长按识别小程序码 mini-program code, long press",
 	1049: "扫描相册中的小程序码 mini-program code, album",
+	1065: "URL Scheme",
+	1194: "URL Link",
 }
 
 const phoneTemplate = `{{template "head"}}
 {{if not .Scan.User}}<h1>这是谁的手机？ Whose phone is this?</h1>
 <form><label>用户 User <input id="user" name="user" type="text" value="alice" required></label>
+{{with .Scan.Link}}<input type="hidden" name="link" value="{{.}}">{{end}}
 <button id="confirm" class="main">确定 OK</button></form>
 {{else}}<h1>{{.Scan.User}} 的手机 · The phone of {{.Scan.User}}</h1>
 {{with .Fault}}<p id="fault" role="alert">{{.}}
@@ -93,6 +98,8 @@ const phoneTemplate = `{{template "head"}}
 {{range .Codes}}<button name="code" value="{{.ID}}"><b>{{.ID}}</b> {{.Scene}}<br>
 <small>{{.AppID}} {{.Page}} {{.EnvVersion}}</small></button>
 {{else}}<p><small>还没有 None has been made yet</small>
-{{end}}</form>
+{{end}}{{with .Links}}<h2>小程序链接 Links to mini-programs</h2>
+{{range .}}<button name="link" value="{{.URL}}">{{.URL}}<br><small>{{.AppID}} {{.Path}} {{.Query}}</small></button>
+{{end}}{{end}}</form>
 <p><a href="/_sim/phone">换一部手机 Another phone</a>
 {{end}}`

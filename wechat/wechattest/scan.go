@@ -35,12 +35,14 @@ const (
 	OpensNothing     = "nothing" // it shows why
 )
 
-// A Scan is a code that a user reads with WeChat on a phone: an ordinary QR code, or the code of a mini-program.
+// A Scan is a code that a user reads with WeChat on a phone: an ordinary QR code, or the code of a mini-program. Or it
+// is a link that they open in the phone's browser.
 type Scan struct {
 	User string `json:"user"`
 	Text string `json:"text"` // of an ordinary QR code
 	Code string `json:"code"` // the id of a mini-program code, instead
-	By   string `json:"by"`   // ByCamera, ByLongPress or ByAlbum; default ByCamera
+	Link string `json:"link"` // a URL Scheme or a URL Link, instead
+	By   string `json:"by"`   // of codes: ByCamera, ByLongPress or ByAlbum; default ByCamera
 }
 
 // Scanned is what WeChat does after a scan.
@@ -65,6 +67,7 @@ type Scanned struct {
 const (
 	reasonUnpublished = "小程序或页面尚未发布 The mini-program or the page is not published"
 	reasonTester      = "仅限开发者和体验者打开 Only developers and testers may open this version"
+	reasonNoLink      = "链接不存在或已过期 There is no such link, or it has expired"
 	reasonGone        = "小程序不存在 There is no such mini-program"
 )
 
@@ -72,9 +75,11 @@ const (
 type scanner struct {
 	*platform
 	*miniProgramCodes
+	*linkMaker
 }
 
-// Scan returns what WeChat does when a user scans a code. It changes nothing, so a code can be scanned again.
+// Scan returns what WeChat does when a user scans a code, or opens a link. It changes nothing, so that can be done
+// again.
 func (s *scanner) Scan(scan Scan) (Scanned, error) {
 	way := slices.Index([]string{ByCamera, ByLongPress, ByAlbum}, scan.By)
 	switch {
@@ -86,14 +91,17 @@ func (s *scanner) Scan(scan Scan) (Scanned, error) {
 		return Scanned{}, fmt.Errorf("by: %q is not camera, long_press or album", scan.By)
 	}
 	switch {
-	case (scan.Text == "") == (scan.Code == ""):
-		return Scanned{}, errors.New("text, code: exactly one of them is required")
+	case !exactlyOne(scan.Text, scan.Code, scan.Link):
+		return Scanned{}, errors.New("text, code, link: exactly one of them is required")
 	case len(scan.Text) > maxQRCode:
 		return Scanned{}, fmt.Errorf("text: a QR code has at most %d bytes", maxQRCode)
 	}
 	s.platform.mutex.Lock()
 	defer s.platform.mutex.Unlock()
-	if scan.Code == "" {
+	switch {
+	case scan.Link != "":
+		return s.openLink(scan.User, scan.Link), nil
+	case scan.Code == "":
 		return s.readText(scan, sceneQRCode+way), nil
 	}
 	made, found := s.pictures.get(scan.Code)
@@ -101,6 +109,16 @@ func (s *scanner) Scan(scan Scan) (Scanned, error) {
 		return Scanned{}, fmt.Errorf("code: there is no mini-program code %q", scan.Code)
 	}
 	return s.readCode(scan, made, sceneMiniProgramCode+way), nil
+}
+
+func exactlyOne(texts ...string) bool {
+	count := 0
+	for _, text := range texts {
+		if text != "" {
+			count++
+		}
+	}
+	return count == 1
 }
 
 // readText opens the mini-program that has a rule for a link. One that is not published opens it for test links only.

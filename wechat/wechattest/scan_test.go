@@ -292,10 +292,10 @@ func TestScansThatAreNone(t *testing.T) {
 	id := w.MiniProgramCodes()[0].ID
 	for body, words := range map[string]string{
 		`{"text":"x"}`:                                                     "user:",
-		`{"user":"ada"}`:                                                   "text, code:",
-		`{"user":"ada","text":"","code":""}`:                               "text, code:",
+		`{"user":"ada"}`:                                                   "text, code, link:",
+		`{"user":"ada","text":"","code":""}`:                               "text, code, link:",
 		`{"user":"ada","text":"x","by":"fax"}`:                             "by:",
-		`{"user":"ada","text":"x","code":"` + id + `"}`:                    "text, code:",
+		`{"user":"ada","text":"x","code":"` + id + `"}`:                    "text, code, link:",
 		`{"user":"ada","code":"x"}`:                                        `no mini-program code "x"`,
 		`{"user":"ada","text":"` + strings.Repeat("a", 2954) + `"}`:        "at most 2953 bytes",
 		`{"user":"ada","text":"x","kind":"x"}`:                             "unknown field",

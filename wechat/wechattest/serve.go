@@ -18,6 +18,7 @@ type endpoint func(call) *answer
 type call struct {
 	method      string
 	path        string
+	host        string // by which the simulator was called
 	query       url.Values
 	contentType string
 	body        []byte
@@ -35,6 +36,8 @@ func (s *Simulator) routes() map[string]endpoint {
 		"/wxa/business/checkencryptedmsg":  s.checkEncryptedMessage,
 		"/wxa/checksession":                s.checkSession,
 		"/wxa/getwxacodeunlimit":           s.unlimitedCode,
+		"/wxa/generatescheme":              s.urlScheme,
+		"/wxa/generate_urllink":            s.urlLink,
 		"/wxa/resetusersessionkey":         s.resetSessionKey,
 	}
 }
@@ -58,6 +61,10 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/connect/") {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		s.connect.ServeHTTP(w, r)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, linkPath) {
+		serveLink(w, r)
 		return
 	}
 	serve, known := s.endpoints[r.URL.Path]
@@ -99,6 +106,7 @@ func readCall(w http.ResponseWriter, r *http.Request) (call, error) {
 	return call{
 		method:      r.Method,
 		path:        r.URL.Path,
+		host:        r.Host,
 		query:       r.URL.Query(),
 		contentType: r.Header.Get("Content-Type"),
 		body:        body,

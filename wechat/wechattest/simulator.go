@@ -28,6 +28,7 @@ type Options struct {
 	Seed               uint64           // of codes, keys and tokens; 0: random
 	RotateEvery        int              // each n-th login changes the session key; default 3; negative: never
 	MinuteLimit        int              // code2Session calls per user and minute; 0: no limit
+	DailyLinks         int              // links that an app can have a day; default 500 000, as WeChat
 	SessionKeyLifetime time.Duration    // since the last login; default 72 hours
 	Variant            Variant          // the form of answers
 }
@@ -43,6 +44,7 @@ type Simulator struct {
 	*phoneNumbers
 	*encryption
 	*miniProgramCodes
+	*linkMaker
 	*scanner
 	*faultQueue
 	*requestLog
@@ -73,6 +75,9 @@ func New(options Options) *Simulator {
 	if options.RotateEvery == 0 {
 		options.RotateEvery = 3
 	}
+	if options.DailyLinks == 0 {
+		options.DailyLinks = linksPerDay
+	}
 	if options.SessionKeyLifetime == 0 {
 		options.SessionKeyLifetime = 72 * time.Hour
 	}
@@ -90,6 +95,7 @@ func New(options Options) *Simulator {
 		sessions: newLimitedMap[subject, *session](maxSessions)}
 	pictures := &miniProgramCodes{platform: shared, appTokens: tokens,
 		pictures: newLimitedMap[string, MiniProgramCode](maxPictures)}
+	links := &linkMaker{platform: shared, appTokens: tokens, links: newLimitedMap[string, Link](maxPictures)}
 	phones := &phoneNumbers{platform: shared, codeStore: codes, appTokens: tokens}
 	simulator := &Simulator{
 		platform:     shared,
@@ -101,7 +107,8 @@ func New(options Options) *Simulator {
 		encryption: &encryption{platform: shared, appTokens: tokens, logins: logins, phoneNumbers: phones,
 			sealed: newLimitedMap[ciphertext, time.Time](maxSealed)},
 		miniProgramCodes: pictures,
-		scanner:          &scanner{platform: shared, miniProgramCodes: pictures},
+		linkMaker:        links,
+		scanner:          &scanner{platform: shared, miniProgramCodes: pictures, linkMaker: links},
 		faultQueue:       &faultQueue{platform: shared},
 		requestLog: &requestLog{platform: shared, paths: newLimitedMap[string, int](maxCounters),
 			asked: newLimitedMap[string, int](maxCounters)},
