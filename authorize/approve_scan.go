@@ -90,15 +90,25 @@ type Sighting struct {
 // ordinary QR codes, 1048 and 1049 of mini-program codes (WeChat, "Scene values").
 var fromPicture = []int{1012, 1013, 1048, 1049}
 
+// fromLink are the scenes of links that open a mini-program: 1065 of URL Schemes, 1167 of tags in web pages, 1179 of
+// short links, and 1194 of URL Links (WeChat, "Scene values").
+var fromLink = []int{1065, 1167, 1179, 1194}
+
 // Scan records that a session has scanned a code, and returns what its user is told. It returns ErrNoScan, ErrTaken,
-// ErrScanDecided, and ErrFromPicture for a screen that is elsewhere: who has sent the picture would be signed in.
+// ErrScanDecided, and ErrFromPicture or ErrFromLink for a screen that is elsewhere: who has sent the picture or the link
+// would be signed in.
 func (s *Scans) Scan(ctx context.Context, session identity.Session, at Sighting) (Scanned, error) {
 	scan, err := s.find(ctx, at.Handle)
 	if err != nil {
 		return Scanned{}, err
 	}
-	if slices.Contains(fromPicture, at.Scene) && !near(scan, at.Address) {
-		return Scanned{}, ErrFromPicture
+	if !near(scan, at.Address) {
+		switch {
+		case slices.Contains(fromPicture, at.Scene):
+			return Scanned{}, ErrFromPicture
+		case slices.Contains(fromLink, at.Scene):
+			return Scanned{}, ErrFromLink
+		}
 	}
 	by, err := s.approver(ctx, session)
 	if err != nil {

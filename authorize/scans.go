@@ -33,7 +33,7 @@ type Places interface {
 	Compare(address, other, language string) (place, otherPlace string)
 }
 
-// ScansConfig holds the dependencies of Scans. All fields but Codes and Places are required.
+// ScansConfig holds the dependencies of Scans. All fields but Codes, Links and Places are required.
 type ScansConfig struct {
 	Service  *Service
 	Users    identity.Users
@@ -42,6 +42,7 @@ type ScansConfig struct {
 	Enabled  bool
 	Numbers  NumberMatching
 	Codes    *signin.MiniProgramCodes // nil: codes are addresses of this server
+	Links    *signin.MiniProgramLinks // nil: a phone's browser cannot open WeChat
 	Places   Places                   // nil: none is known
 	Now      func() time.Time
 }
@@ -70,6 +71,8 @@ var (
 	ErrWrongNumber = scanError("wrong_number", "That is not the number on the screen, so the sign-in was declined.")
 	ErrFromPicture = scanError("from_picture", "The code came as a picture, and the screen is elsewhere. Scan the one "+
 		"on the screen with the camera.")
+	ErrFromLink = scanError("from_link", "The link opens WeChat on the phone whose browser it was made for, and that "+
+		"one is elsewhere. Start again in the browser of this phone.")
 	ErrNotScanned = scanError("not_scanned", "Scan the code first.")
 
 	errCrowded = oauth.Unavailable("Too many codes are shown in this network. Sign in in another way, or try again "+

@@ -12,6 +12,7 @@ import (
 type Ways struct {
 	List  []Way // what stands first is first
 	Press bool  // see [Environment.Presses]
+	Open  bool  // codes are not scanned: the browser opens WeChat on the same phone
 	Hint  Hint
 }
 
@@ -38,6 +39,7 @@ const (
 // possible is what a request may be answered after, in one browser or another.
 type possible struct {
 	password, scan bool
+	open           bool           // a phone's browser can open WeChat to approve
 	wechat         bool           // a sign-in at WeChat, with a mini-program as well
 	apps           []identity.App // whose pages at WeChat would do
 	frame          bool           // the operator wants the one of the website app in a frame
@@ -45,20 +47,23 @@ type possible struct {
 
 // waysIn returns the ways in an environment. The page of a website app is of no use on a phone, which cannot scan its
 // own screen, and WeChat refuses it in its own browser, as it refuses that of an official account anywhere else. A
-// web-view opens none of them. Those who are in WeChat press a code only if there is nothing better; the password
-// stands above it, because nobody here knows whether WeChat opens a mini-program for it.
+// web-view opens none of them. A browser on a phone opens WeChat instead, if it can. Those who are in WeChat press a
+// code only if there is nothing better; the password stands above it, because nobody here knows whether WeChat opens a
+// mini-program for it.
 func waysIn(e Environment, p possible) Ways {
 	website, account := p.at(identity.KindWebsite), p.at(identity.KindOfficialAccount)
 	scan, password := when(p.scan, identity.MethodScan), when(p.password, identity.MethodPassword)
 	if len(website) > 0 {
 		website[0].Frame = p.frame
 	}
-	ways := Ways{List: password, Press: e.Presses(), Hint: p.hint(e)}
+	ways := Ways{List: password, Press: e.Presses(), Open: p.opens(e), Hint: p.hint(e)}
 	switch {
 	case e == Desktop && p.scan:
 		ways.List = slices.Concat(scan, website, password)
 	case e == Desktop:
 		ways.List = slices.Concat(password, website)
+	case ways.Open:
+		ways.List = slices.Concat(scan, password)
 	case e == InWechat && len(account) > 0:
 		ways.List = slices.Concat(account, password)
 	case e == InWechat:
@@ -67,6 +72,9 @@ func waysIn(e Environment, p possible) Ways {
 	return ways
 }
 
+// opens reports whether WeChat can be opened from an environment.
+func (p possible) opens(e Environment) bool { return e == Phone && p.scan && p.open }
+
 // hint returns the hint for an environment. There is none where there is more than a password.
 func (p possible) hint(e Environment) Hint {
 	onDesktop := p.scan || len(p.at(identity.KindWebsite)) > 0
@@ -74,7 +82,7 @@ func (p possible) hint(e Environment) Hint {
 	switch {
 	case e == InMiniProgram && p.wechat:
 		return HintMiniProgram
-	case e == Desktop && onDesktop || e == InWechat && inWechat:
+	case e == Desktop && onDesktop || e == InWechat && inWechat || p.opens(e):
 		return HintNone
 	case onDesktop && inWechat:
 		return HintBoth
@@ -110,7 +118,7 @@ func when(possible bool, method string) []Way {
 func (w *Wechat) Ways(ctx context.Context, r Request, userAgent string) Ways {
 	classes := w.config.Service.classes
 	p := possible{password: r.accepts(classes[identity.MethodPassword]), scan: w.config.Scans.Offers(r),
-		wechat: r.accepts(classes[identity.PlatformWechat]), frame: w.config.Frame}
+		open: w.config.Scans.OpensWechat(), wechat: r.accepts(classes[identity.PlatformWechat]), frame: w.config.Frame}
 	if p.wechat {
 		p.apps = w.apps(ctx)
 	}

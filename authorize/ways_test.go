@@ -52,7 +52,7 @@ func TestWaysIn(t *testing.T) {
 	for name, c := range map[string]struct {
 		environment Environment
 		possible    string
-		want        string // in order; "press" is scan, and "website*" has a frame
+		want        string // in order; "press" and "open" are scan, and "website*" has a frame
 		hint        Hint
 	}{
 		"desktop":                    {Desktop, "password scan website account", "scan website password", HintNone},
@@ -72,6 +72,13 @@ func TestWaysIn(t *testing.T) {
 		"phone, a password":          {Phone, "password", "password", HintNone},
 		"phone, no password":         {Phone, "website account", "", HintBoth},
 		"phone, nothing anywhere":    {Phone, "", "", HintBrowser},
+		"phone, opens WeChat":        {Phone, "password scan open website account", "open password", HintNone},
+		"phone, opens it only":       {Phone, "scan open", "open", HintNone},
+		"phone, no scans":            {Phone, "password open account", "password", HintWechat},
+		"desktop, a phone opens":     {Desktop, "password scan open", "scan password", HintNone},
+		"WeChat, a phone opens":      {InWechat, "password scan open account", "account password", HintNone},
+		"WeChat, a phone opens it":   {InWechat, "password scan open", "password press", HintNone},
+		"web-view, a phone opens":    {InMiniProgram, "password scan open", "password", HintMiniProgram},
 		"WeChat":                     {InWechat, "password scan website account frame", "account password", HintNone},
 		"WeChat, no account":         {InWechat, "password scan website frame", "password press", HintNone},
 		"WeChat, a website app":      {InWechat, "password website frame", "password", HintDesktop},
@@ -92,6 +99,8 @@ func TestWaysIn(t *testing.T) {
 					p.password = true
 				case "scan":
 					p.scan = true
+				case "open":
+					p.open = true
 				case "frame":
 					p.frame = true
 				case "no-wechat":
@@ -116,6 +125,8 @@ func inOrder(ways Ways) string {
 		switch {
 		case way.Method == identity.MethodScan && ways.Press:
 			word = "press"
+		case way.Method == identity.MethodScan && ways.Open:
+			word = "open"
 		case way.Frame:
 			word += "*"
 		}

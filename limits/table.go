@@ -37,6 +37,9 @@ const (
 	ScanReports          Name = "scan_reports"
 	ScanPictures         Name = "scan_pictures"
 	AllScanPictures      Name = "all_scan_pictures"
+	ScanLinks            Name = "scan_links"
+	ScanLinksAddress     Name = "scan_links_address"
+	AllScanLinks         Name = "all_scan_links"
 	HandOffs             Name = "hand_offs"
 )
 
@@ -136,6 +139,12 @@ func All() []Limit {
 			reached, attempts},
 		{AllScanPictures, "nothing: all together", "pictures of codes that WeChat is asked for; it makes 5000 a minute",
 			Rate{4500, time.Minute}, reached, attempts},
+		{ScanLinks, "code to be scanned", "links to it that WeChat is asked for", Rate{4, 10 * time.Minute}, reached,
+			attempts},
+		{ScanLinksAddress, byAddress, "links to codes that WeChat is asked for", Rate{600, 10 * time.Minute}, reached,
+			attempts},
+		{AllScanLinks, "nothing: all together", "links to codes that WeChat is asked for; it makes 500000 a day",
+			Rate{19000, time.Hour}, reached, attempts},
 		{HandOffs, "user", "tickets that hand a session to a browser", Rate{120, 10 * time.Minute}, reached, attempts},
 	}
 }

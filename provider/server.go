@@ -156,7 +156,7 @@ func browserRoutes(path string, h *browser.Handler) []route {
 	return append(rows,
 		// a HEAD request must not make a code
 		route{"sign_in_scan", getMethod, path + browser.ScanPath, corsNone, slotQuick, 0, http.HandlerFunc(scan.Page)},
-		route{"sign_in_scan", postMethod, path + browser.ScanPath, corsNone, slotQuick, fieldsBody,
+		route{"sign_in_scan", postMethod, path + browser.ScanPath, corsNone, slotWaiting, fieldsBody,
 			http.HandlerFunc(scan.Page)},
 		// it only waits, and its connection may be closed in favor of others
 		route{"sign_in_scan_wait", getMethod, path + browser.ScanWaitPath, corsNone, slotNone, 0,

@@ -208,9 +208,15 @@ func (w wiring) scans(service *authorize.Service, apps identity.Apps, tokens *we
 		codes = &signin.MiniProgramCodes{Apps: apps, Tokens: tokens, AppID: s.ScanApp, Page: s.ScanPage,
 			Version: s.ScanVersion, Unpublished: s.ScanUnpublished}
 	}
+	var links *signin.MiniProgramLinks
+	if s.ScanLinkApp != "" {
+		links = &signin.MiniProgramLinks{Apps: apps, Tokens: tokens, AppID: s.ScanLinkApp, Page: s.ScanPage,
+			Version: s.ScanVersion, Now: w.config.Now}
+	}
 	config := authorize.ScansConfig{Service: service, Users: w.config.Stores.Users,
 		Events: w.config.Stores.Events, Volatile: w.config.Volatile, Enabled: s.Scan,
-		Numbers: authorize.NumberMatching(s.ScanNumber), Codes: codes, Now: w.config.Now}
+		Numbers: authorize.NumberMatching(s.ScanNumber), Codes: codes, Links: links,
+		Now: w.config.Now}
 	if w.places != nil {
 		config.Places = w.places
 	}

@@ -88,6 +88,7 @@ const (
 	screenParameter  = "screen"         // the handle of the code that the page shows
 	roundParameter   = "screen_round"   // which one it is, from 1
 	knownParameter   = "known"          // how far the page knows that it has come
+	openParameter    = "open"           // of its form: the kind of link to open WeChat with
 	ticketParameter  = "ticket"         // of a mini-program for its web-view
 	scanParameter    = "scan"           // the handle of a code that a phone has scanned
 	toScan           = "scan"

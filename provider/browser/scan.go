@@ -36,6 +36,9 @@ func (h Scan) Page(w http.ResponseWriter, r *http.Request) {
 	case !h.scans.Offers(v.request):
 		h.show(v, http.StatusNotFound, pages.Error{Kind: pages.NotFound})
 		return
+	case v.form.Has(openParameter):
+		h.open(v)
+		return
 	case v.form != nil:
 		h.redeem(v)
 		return
@@ -56,9 +59,11 @@ func (h Scan) Page(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		h.refuse(v, err)
 	case scan.Progress == authorize.ScanDenied:
-		h.show(v, http.StatusOK, h.over(v, pages.ScanDenied))
+		h.show(v, http.StatusOK, h.over(v, pages.ScanDenied, pages.OpenDenied))
 	case scan.Progress == authorize.ScanApproved:
 		h.confirm(v)
+	case h.opens(v):
+		h.show(v, http.StatusOK, h.opening(v, scan))
 	default:
 		h.showCode(v, scan)
 	}
@@ -86,10 +91,15 @@ func (h Scan) expired(v visit) {
 		h.newCode(v, v.round+1)
 		return
 	}
-	h.show(v, http.StatusOK, h.over(v, pages.ScanExpired))
+	h.show(v, http.StatusOK, h.over(v, pages.ScanExpired, pages.OpenExpired))
 }
 
-func (h Scan) over(v visit, reason pages.ScanReason) pages.ScanOver {
+// over returns the page that says why there is no code any more, with the reason for a code that is scanned, or for one
+// in a link that opens WeChat.
+func (h Scan) over(v visit, reason, opened pages.ScanReason) pages.ScanOver {
+	if h.opens(v) {
+		reason = opened
+	}
 	return pages.ScanOver{Reason: reason, Again: h.again(v), OtherWay: h.signInURL(v, v.seen)}
 }
 
@@ -114,15 +124,20 @@ func (h Scan) showCode(v visit, scan authorize.OnScreen) {
 		h.refuse(v, err)
 		return
 	}
-	wait := url.Values{screenParameter: {v.screen}, knownParameter: {string(scan.Progress)}}
 	page := pages.ScanScreen{Client: v.request.Client.Title(), Code: code, Number: scan.Number,
 		Scanned: scan.Progress == authorize.ScanScanned, Here: h.here(v), OtherWay: h.signInURL(v, v.seen),
 		Again: h.again(v), Press: authorize.EnvironmentOf(v.r.UserAgent()).Presses(),
-		Wait: h.path + ScanWaitPath + "?" + wait.Encode()}
+		Wait: h.waitURL(v, scan)}
 	if page.Press || h.scans.ForMiniProgram() {
 		page.Picture = h.path + ScanCodePath + "?" + url.Values{screenParameter: {v.screen}}.Encode()
 	}
 	h.show(v, http.StatusOK, page)
+}
+
+// waitURL returns the URL that answers when a code has come further.
+func (h Scan) waitURL(v visit, scan authorize.OnScreen) string {
+	wait := url.Values{screenParameter: {v.screen}, knownParameter: {string(scan.Progress)}}
+	return h.path + ScanWaitPath + "?" + wait.Encode()
 }
 
 // Code answers with the picture of a code: one that opens a mini-program, or if WeChat makes none, that of an address,
@@ -160,7 +175,7 @@ func (h Scan) Code(w http.ResponseWriter, r *http.Request) {
 func (h Scan) confirm(v visit) {
 	user, err := h.scans.Confirmed(v.r.Context(), v.request, v.browser, v.screen)
 	if errors.Is(err, authorize.ErrNoScan) {
-		h.show(v, http.StatusOK, h.over(v, pages.ScanExpired))
+		h.show(v, http.StatusOK, h.over(v, pages.ScanExpired, pages.OpenExpired))
 		return
 	}
 	users, failed := h.authorize.SignedIn(v.r.Context(), v.browser)
@@ -171,7 +186,7 @@ func (h Scan) confirm(v visit) {
 		h.redeem(v)
 	default:
 		h.show(v, http.StatusOK, pages.ScanConfirm{Form: pages.Form{Action: h.here(v)},
-			Client: v.request.Client.Title(), User: nameOf(user), Again: h.again(v)})
+			Client: v.request.Client.Title(), User: nameOf(user), Opened: h.opens(v), Again: h.again(v)})
 	}
 }
 
@@ -186,7 +201,7 @@ func (h Scan) redeem(v visit) {
 		signin.DeviceLabel(v.r.UserAgent()))
 	switch {
 	case errors.Is(err, authorize.ErrNoScan):
-		h.show(v, http.StatusOK, h.over(v, pages.ScanExpired))
+		h.show(v, http.StatusOK, h.over(v, pages.ScanExpired, pages.OpenExpired))
 		return
 	case err != nil:
 		h.refuse(v, err)

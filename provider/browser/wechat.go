@@ -149,8 +149,11 @@ func (h Wechat) ways(v visit, page *pages.SignIn) {
 			page.NoPassword, page.WaysFirst = false, len(page.Ways) > 0
 		case identity.MethodScan:
 			name := pages.ScanWay
-			if ways.Press {
+			switch {
+			case ways.Press:
 				name = pages.PressWay
+			case ways.Open:
+				name = pages.OpenWay
 			}
 			page.Ways = append(page.Ways, pages.Way{Name: name, URL: Scan(h).again(v)})
 		case identity.PlatformWechat:

@@ -123,7 +123,7 @@ func setHeaders(header http.Header, page Page) {
 	switch page := page.(type) {
 	case FormPost:
 		policy, referrer = policyPrefix+"script-src 'self'"+policySuffix, "strict-origin"
-	case ScanScreen:
+	case ScanScreen, OpenWechat:
 		policy = policyPrefix + "script-src 'self'; connect-src 'self'; form-action 'self'" + policySuffix
 	case SignIn:
 		if page.Frame.URL != "" {

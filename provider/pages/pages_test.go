@@ -156,7 +156,8 @@ func TestPagesAllowOnlyWhatTheyNeed(t *testing.T) {
 		case "sign-in-frame":
 			policy += "; frame-src 'self' https://open.weixin.qq.com"
 			frames = 1
-		case "scan", "scan-scanned", "scan-mini-program", "scan-press":
+		case "scan", "scan-scanned", "scan-mini-program", "scan-press", "open-wechat", "open-wechat-opening",
+			"open-wechat-scanned", "open-wechat-failed":
 			policy = strings.Replace(policy, "form-action", "script-src 'self'; connect-src 'self'; form-action", 1)
 			scripts = 1
 		}

@@ -23,6 +23,22 @@ type ScanScreen struct {
 	OtherWay string // URL to sign in otherwise
 }
 
+// OpenWechat opens WeChat on the phone whose browser shows it, where the code is not scanned but in a link. The field
+// "open" is "scheme" or "link": WeChat makes few links, so it makes one when a user asks for it. Like ScanScreen, it
+// learns by itself how that goes on.
+type OpenWechat struct {
+	Form     Form
+	Client   string
+	Scheme   string // URL that opens WeChat, which the page leads to; "": it is still to be asked for
+	Failed   bool   // WeChat makes no link now
+	Number   int    // as in ScanScreen, like what follows
+	Scanned  bool
+	Here     string
+	Wait     string
+	Again    string
+	OtherWay string
+}
+
 // ScanOver says why a screen shows no code any more.
 type ScanOver struct {
 	Reason   ScanReason
@@ -37,6 +53,8 @@ type ScanReason string
 const (
 	ScanDenied  ScanReason = "denied"
 	ScanExpired ScanReason = "expired"
+	OpenDenied  ScanReason = "open_denied" // in WeChat on the same phone
+	OpenExpired ScanReason = "open_expired"
 )
 
 // ScanConfirm asks on the screen whether to go on as the user who has approved it. Without it, somebody else who scans
@@ -45,6 +63,7 @@ type ScanConfirm struct {
 	Form   Form
 	Client string
 	User   string
+	Opened bool   // they approved it in WeChat on the same phone
 	Again  string // URL that shows a new code
 }
 
@@ -129,6 +148,9 @@ func run(code *qr.Code, x, y int, dark bool) (length int) {
 
 // Template implements Page.
 func (ScanScreen) Template() string { return "scan_screen" }
+
+// Template implements Page.
+func (OpenWechat) Template() string { return "open_wechat" }
 
 // Template implements Page.
 func (ScanOver) Template() string { return "scan_over" }

@@ -58,6 +58,7 @@ const (
 	WechatWay = "wechat" // at WeChat
 	ScanWay   = "scan"   // with a code that a phone scans
 	PressWay  = "press"  // with a code that is pressed for long on the phone that shows it
+	OpenWay   = "open"   // in WeChat on the same phone
 )
 
 // Hint is where to sign in for those who cannot here; "": no hint.

@@ -240,11 +240,12 @@ func parseWechatApps(c *Settings, value string) error {
 	return nil
 }
 
-func parseScanApp(c *Settings, value string) error {
+// parseAppID reads an AppID that may be empty.
+func parseAppID(into *string, value string) error {
 	if value != "" && !wechat.ValidAppID(value) {
 		return errors.New("not an AppID of WeChat")
 	}
-	c.ScanApp = value
+	*into = value
 	return nil
 }
 

@@ -53,6 +53,7 @@ type Settings struct {
 	ScanNumber                          string // as authorize.NumberMatching
 	ScanApp, ScanPage, ScanVersion      string // as in signin.MiniProgramCodes
 	ScanUnpublished                     bool
+	ScanLinkApp                         string // as in signin.MiniProgramLinks
 	ScanPlaces                          string // path of a file for package places; "": none
 	SessionLimit                        int
 	AddressAttempts                     int

@@ -128,6 +128,10 @@ func scanSamples(form pages.Form, names Names) []Sample {
 	scanned.Scanned, miniProgram.Picture = true, "/sign-in/scan/code?screen=Q0Fs"
 	pressed := miniProgram
 	pressed.Press = true
+	opens := pages.OpenWechat{Form: form, Client: client, Number: 42, Here: here, OtherWay: otherWay, Again: here,
+		Wait: "/sign-in/scan/wait?screen=Q0Fs"}
+	opening, confirming, failed := opens, opens, opens
+	opening.Scheme, confirming.Scanned, failed.Failed = "weixin://dl/business/?t=Q0Fs", true, true
 	ask := pages.ApproveScan{Form: form, Client: client, Host: "shop.example.com", User: user,
 		OtherAccount: "/sign-in?to=scan", Numbers: []int{17, 42, 88}, Address: "203.0.113.9",
 		Device: "Chrome, Windows", Near: true, Place: names.Place, Age: 12 * time.Second}
@@ -135,6 +139,11 @@ func scanSamples(form pages.Form, names Names) []Sample {
 	far.Near, far.Numbers, far.CallerPlace, far.Age = false, []int{42}, names.OtherPlace, 95*time.Second
 	samples := []Sample{{"scan", shown}, {"scan-scanned", scanned},
 		{"scan-mini-program", miniProgram}, {"scan-press", pressed},
+		{"open-wechat", opens}, {"open-wechat-opening", opening}, {"open-wechat-scanned", confirming},
+		{"open-wechat-failed", failed},
+		{"open-wechat-denied", pages.ScanOver{Reason: pages.OpenDenied, Again: here, OtherWay: otherWay}},
+		{"open-wechat-expired", pages.ScanOver{Reason: pages.OpenExpired, Again: here, OtherWay: otherWay}},
+		{"open-wechat-confirm", pages.ScanConfirm{Form: form, Client: client, User: user, Opened: true, Again: here}},
 		{"scan-denied", pages.ScanOver{Reason: pages.ScanDenied, Again: here, OtherWay: otherWay}},
 		{"scan-expired", pages.ScanOver{Reason: pages.ScanExpired, Again: here, OtherWay: otherWay}},
 		{"scan-confirm", pages.ScanConfirm{Form: form, Client: client, User: user, Again: here}},

@@ -1,0 +1,67 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
+	"github.com/lingpai/lingpai/oauth"
+)
+
+// LinkKind is a kind of link that opens WeChat on the phone whose browser has it.
+type LinkKind string
+
+// The kinds of links.
+const (
+	LinkScheme LinkKind = "scheme" // a URL Scheme, such as weixin://dl/business/?t=…
+	LinkPage   LinkKind = "link"   // a URL Link, which is a page of WeChat
+)
+
+// OpensWechat reports whether a phone's browser can open WeChat, and a mini-program there, to approve.
+func (s *Scans) OpensWechat() bool { return s.config.Enabled && s.config.Links != nil }
+
+// Link returns a link with which a browser opens the mini-program for its code. WeChat makes few of them for an app, so
+// call it only when a user asks for one; that of a code is kept, and returned again. It returns ErrNoScan,
+// oauth.TooManyRequests, and the errors of [signin.MiniProgramLinks.Scheme].
+func (s *Scans) Link(ctx context.Context, handle string, browser Browser, kind LinkKind) (string, error) {
+	if !s.OpensWechat() || kind != LinkScheme && kind != LinkPage {
+		return "", ErrNoScan
+	}
+	shown, err := s.Shown(ctx, handle, browser)
+	if err != nil {
+		return "", err
+	}
+	key := identity.VolatileKey("scan link", handle, string(kind))
+	kept, err := s.config.Volatile.Get(ctx, key)
+	switch {
+	case err == nil:
+		return string(kept), nil
+	case !errors.Is(err, identity.ErrNotFound):
+		return "", oauth.StoreFailed(err)
+	}
+	for _, uses := range []limits.Uses{limits.Of(limits.ScanLinks, handle),
+		limits.ByAddress(limits.ScanLinksAddress, shown.scan.Address), limits.Of(limits.AllScanLinks)} {
+		if err := s.config.Service.limiter.Count(ctx, uses); err != nil {
+			return "", err
+		}
+	}
+	made, err := s.makeLink(ctx, handle, kind, shown.Expires)
+	if err != nil {
+		return "", err
+	}
+	life := max(shown.Expires.Sub(s.config.Now()), time.Millisecond)
+	if err := s.config.Volatile.Put(ctx, key, []byte(made), life); err != nil { // the next one is made anew
+		s.config.Service.logger.WarnContext(ctx, "a link to a mini-program is not kept", "error", err)
+	}
+	return made, nil
+}
+
+func (s *Scans) makeLink(ctx context.Context, handle string, kind LinkKind, expires time.Time) (string, error) {
+	ask := s.config.Links.Scheme
+	if kind == LinkPage {
+		ask = s.config.Links.Link
+	}
+	return ask(ctx, "scan="+handle, expires)
+}
