@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,19 +153,21 @@ func requireNoNote(t *testing.T, o *operator, why string) {
 	}
 }
 
-// TestDoctorLooksAtTheAppOfScans: whether it is there, a mini-program, and used.
-func TestDoctorLooksAtTheAppOfScans(t *testing.T) {
+// TestDoctorLooksAtTheAppsOfScans: whether they are there, mini-programs, and used.
+func TestDoctorLooksAtTheAppsOfScans(t *testing.T) {
 	t.Parallel()
 	o, _ := healthy(t)
 	const website = "wx2222222222222222"
 	o.okWith(simSecret, "apps", "add", website, "--kind", "website")
 	scanning := o.with("LINGPAI_BROWSER_SCAN=true")
-	requireFinding(t, scanning.with("LINGPAI_BROWSER_SCAN_APP=wx3333333333333333").examined(), "apps", statusFault,
-		"browser.scan_app, but not registered", "lingpai apps add wx3333333333333333")
-	requireFinding(t, scanning.with("LINGPAI_BROWSER_SCAN_APP="+website).examined(), "apps", statusFault,
-		"no mini-program", "LINGPAI_BROWSER_SCAN_APP")
-	requireFinding(t, scanning.with("LINGPAI_BROWSER_SCAN_APP="+appID).examined(), "apps", statusOK,
-		appID+": codes on pages open it", "")
-	requireFinding(t, o.with("LINGPAI_BROWSER_SCAN_APP="+appID).examined(), "apps", statusWarning,
-		"browser.scan is off", "LINGPAI_BROWSER_SCAN")
+	for key, use := range map[string]string{"scan_app": "codes on pages open it",
+		"scan_link_app": "browsers on phones open it in WeChat"} {
+		variable := "LINGPAI_BROWSER_" + strings.ToUpper(key)
+		requireFinding(t, scanning.with(variable+"=wx3333333333333333").examined(), "apps", statusFault,
+			"browser."+key+", but not registered", "lingpai apps add wx3333333333333333")
+		requireFinding(t, scanning.with(variable+"="+website).examined(), "apps", statusFault, "no mini-program", variable)
+		requireFinding(t, scanning.with(variable+"="+appID).examined(), "apps", statusOK, appID+": "+use, "")
+		requireFinding(t, o.with(variable+"="+appID).examined(), "apps", statusWarning, "browser.scan is off",
+			"LINGPAI_BROWSER_SCAN")
+	}
 }

@@ -99,7 +99,7 @@ export interface Answer<Data = any> {
 }
 
 /** Why a scan was refused; see `scan.d.ts`. `taken`: another session has scanned the code. `wrong_number`: the sign-in was declined. */
-export type ScanReason = 'expired' | 'taken' | 'decided' | 'not_scanned' | 'wrong_number' | 'from_picture';
+export type ScanReason = 'expired' | 'taken' | 'decided' | 'not_scanned' | 'wrong_number' | 'from_picture' | 'from_link';
 
 /** Whether the session of a refused refresh token has ended. If the issuer does not say so, the SDK ends it. */
 export type SessionState = 'ended' | 'unknown';

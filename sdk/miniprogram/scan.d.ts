@@ -6,6 +6,8 @@ export interface ScanOptions {
   q?: string;
   /** For a mini-program code: the handle. */
   scene?: string;
+  /** For a link with which a phone's browser has opened WeChat: the handle. */
+  scan?: string;
 }
 
 /** What to show of the screen that asks for a sign-in. It is plain data, for `setData`. */

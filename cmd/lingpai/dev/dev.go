@@ -67,6 +67,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	c.Scan = true
+	c.ScanLinkApp = cmp.Or(c.ScanLinkApp, seeds.AppID)
 	if len(c.WechatApps) == 0 {
 		c.WechatApps = []string{seeds.browserApp(identity.KindWebsite).ID,
 			seeds.browserApp(identity.KindOfficialAccount).ID}

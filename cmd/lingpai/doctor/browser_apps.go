@@ -15,7 +15,9 @@ func (r *report) judgeBrowserApps(c settings.Settings, apps []identity.App) {
 	if err != nil || issuer.Host == "" {
 		return // has been reported
 	}
-	r.judgeScanApp(c, apps)
+	r.judgeScanApp(c, apps, scanApp{c.ScanApp, "browser.scan_app", "codes on pages open it"})
+	r.judgeScanApp(c, apps, scanApp{c.ScanLinkApp, "browser.scan_link_app", "browsers on phones open it in WeChat, " +
+		"which allows that for published mini-programs that do not belong to a person"})
 	for _, id := range c.WechatApps {
 		n := slices.IndexFunc(apps, func(app identity.App) bool { return app.ID == id })
 		switch {
@@ -55,20 +57,24 @@ func (r *report) noteWechatFiles(c settings.Settings, apps []identity.App) {
 	}
 }
 
-// judgeScanApp reports whether WeChat can make codes that open the mini-program of browser.scan_app.
-func (r *report) judgeScanApp(c settings.Settings, apps []identity.App) {
-	n := slices.IndexFunc(apps, func(app identity.App) bool { return app.ID == c.ScanApp })
+// scanApp is a mini-program in which users approve the sign-in of a screen.
+type scanApp struct{ id, setting, use string }
+
+// judgeScanApp reports whether WeChat can make codes or links that open a mini-program.
+func (r *report) judgeScanApp(c settings.Settings, apps []identity.App, of scanApp) {
+	n := slices.IndexFunc(apps, func(app identity.App) bool { return app.ID == of.id })
+	variable := "LINGPAI_" + strings.ToUpper(strings.ReplaceAll(of.setting, ".", "_"))
 	switch {
-	case c.ScanApp == "":
+	case of.id == "":
 	case n < 0:
-		r.fault(c.ScanApp+": it is browser.scan_app, but not registered", "add it with: lingpai apps add "+c.ScanApp)
+		r.fault(of.id+": it is "+of.setting+", but not registered", "add it with: lingpai apps add "+of.id)
 	case apps[n].Kind != identity.KindMiniProgram:
-		r.fault(c.ScanApp+": it is browser.scan_app, but no mini-program", "name a mini-program in browser.scan_app "+
-			"(LINGPAI_BROWSER_SCAN_APP)")
+		r.fault(of.id+": it is "+of.setting+", but no mini-program", "name a mini-program in "+of.setting+
+			" ("+variable+")")
 	case !c.Scan:
-		r.warning(c.ScanApp+": it is browser.scan_app, but browser.scan is off", "set browser.scan to true "+
+		r.warning(of.id+": it is "+of.setting+", but browser.scan is off", "set browser.scan to true "+
 			"(LINGPAI_BROWSER_SCAN)")
 	default:
-		r.ok(c.ScanApp + ": codes on pages open it")
+		r.ok(of.id + ": " + of.use)
 	}
 }

@@ -9,11 +9,12 @@ decided: ['这次登录已被允许或拒绝', 'This sign-in was already allowed
 not_scanned: ['请先扫描二维码', 'Scan the code first.'],
 wrong_number: ['数字不一致，没有允许登录', 'That is another number: nobody was signed in.'],
 from_picture: ['请用相机扫描屏幕上的二维码', 'Scan the code on the screen with the camera.'],
+from_link: ['请在本机浏览器里重新登录', 'Start again in the browser of this phone.'],
 };
-const handleIn = ({ q, scene }, issuer) => {
+const handleIn = ({ q, scene, scan }, issuer) => {
 const before = q ? issuer + '/scan/' : '';
 try {
-const text = decodeURIComponent(q || scene);
+const text = decodeURIComponent(q || scene || scan);
 return text.indexOf(before) ? '' : /^[\w-]{32}$/.exec(text.slice(before.length))[0];
 } catch (err) {
 return '';
@@ -33,7 +34,7 @@ throw err;
 const handle = handleIn(Object(options), config.issuer);
 const send = (what, fields) => call('/scan/' + what, Object.assign({ scan: handle }, fields)).catch(explain);
 const decide = (what, fields) => send(what, fields).then(() => undefined);
-if (!handle) return Promise.reject(http.fail('unknown_code', { description: 'q is no address of a code of ' + config.issuer + ', and scene is no handle' })).catch(explain);
+if (!handle) return Promise.reject(http.fail('unknown_code', { description: 'q is no address of a code of ' + config.issuer + ', and scene or scan no handle' })).catch(explain);
 return send('look', { scene: sceneOf(platform), ui_locales: config.english ? 'en' : 'zh' }).then(found => {
 if (!found.client_name) throw http.fail('invalid_response', { retryable: true });
 const screen = Object.assign({ numbers: [] }, found);

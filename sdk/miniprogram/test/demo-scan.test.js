@@ -25,6 +25,12 @@ const open = async (screen = shop, page = { q: encodeURIComponent(address) }) =>
 };
 const tapped = number => ({ currentTarget: { dataset: { number } } });
 
+test('after a link, the user goes back to the browser', async () => {
+  const { shown } = await open(shop, { scan: handle });
+  await shown.choose(tapped(34));
+  assert.match(shown.data.message, /回到浏览器/);
+});
+
 test('each button does what it says', async () => {
   for (const [handler, screen, given, decision, words] of [
     ['choose', shop, tapped(34), 'approved', /已允许/], ['allow', { client_name: 'The shop', numbers: [34] }, {}, 'approved', /已允许/],

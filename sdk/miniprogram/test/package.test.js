@@ -19,11 +19,11 @@ test('dist is generated from src', () => {
 });
 
 // The zlib of Node needs about 50 bytes more for index.js than gzip -9, whose limit is 6656.
-test('is at most 6.5 KB gzipped, the file for scans 1.25 KB, and the one for web-views 0.75 KB', () => {
+test('is at most 6.5 KB gzipped, the file for scans 1.35 KB, and the one for web-views 0.75 KB', () => {
   assert.deepEqual(fs.readdirSync(path.join(root, manifest.miniprogram)), ['handoff.js', 'index.js', 'scan.js']);
   const sizes = files.map(file => zlib.gzipSync(file, { level: 9 }).length);
   console.log(`${sizes.join(', ')} bytes gzipped`);
-  assert.ok(sizes[0] <= 6656 + 50 && sizes[1] <= 1280 && sizes[2] <= 768, String(sizes));
+  assert.ok(sizes[0] <= 6656 + 50 && sizes[1] <= 1382 && sizes[2] <= 768, String(sizes));
 });
 
 // Node and bundlers find the other files in the root of the package, and DevTools in dist.

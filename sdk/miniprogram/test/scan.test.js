@@ -39,8 +39,8 @@ test('signs in silently, shows who asks, and approves with a token for the issue
   assert.equal(device.logins, 1);
 });
 
-test('finds the handle in an address, encoded or not, and in a mini-program code', async () => {
-  for (const page of [{ q: address }, { q: encodeURIComponent(address) }, { scene: handle }, { scene: encodeURIComponent(handle) }]) {
+test('finds the handle in an address, encoded or not, in a mini-program code, and in a link', async () => {
+  for (const page of [{ q: address }, { q: encodeURIComponent(address) }, { scene: handle }, { scene: encodeURIComponent(handle) }, { scan: handle }]) {
     const { app } = screens();
     assert.equal((await app.scan(page)).screen.client_name, 'The shop');
   }
@@ -67,7 +67,7 @@ test('an issuer with a path has its codes below it', async () => {
 test('what is no code of the issuer is refused before anything is sent', async () => {
   const { issuer, device, app } = screens();
   for (const page of [
-    undefined, {}, { q: '' }, { q: 'https://login.test/scan/' }, { q: '%' }, { scene: '%E0%A4%A' }, { scene: 'a=1' }, { scene: address }, { q: handle },
+    undefined, {}, { q: '' }, { q: 'https://login.test/scan/' }, { q: '%' }, { scene: '%E0%A4%A' }, { scene: 'a=1' }, { scan: 'a=1' }, { scan: address }, { q: `https://evil.test/scan/${handle}`, scan: handle }, { scene: address }, { q: handle },
     { q: `https://evil.test/scan/${handle}` }, { q: `https://login.test.evil.test/scan/${handle}` }, { q: `https://login.test@evil.test/scan/${handle}` },
     { q: `https://evil.test/?${address}` }, { q: `http://login.test/scan/${handle}` }, { q: address + '?x' }, { q: address + '/' }, { q: address + '0' },
     { q: address + '%0A' }, { q: address.slice(0, -1) }, { q: address.slice(0, -1) + '.' }, { q: `https://login.test/scan/../scan/${handle}` },
@@ -84,7 +84,7 @@ test('what is no code of the issuer is refused before anything is sent', async (
 test('tells the issuer how WeChat has come by the code', async () => {
   for (const [scene, without, expected] of [
     [1049, [], '1049'], [1049, ['getEnterOptionsSync'], '1001'], [1049, ['getEnterOptionsSync', 'getLaunchOptionsSync'], undefined],
-    [undefined, [], undefined], ['0', [], undefined], ['album', [], undefined],
+    [1065, [], '1065'], [undefined, [], undefined], ['0', [], undefined], ['album', [], undefined],
   ]) {
     const { issuer, app } = screens(shop, { device: { scene }, launch: { without } });
     await app.scan({ scene: handle });
@@ -124,7 +124,7 @@ test('a number chosen on the page may be a text; one that was not to be chosen i
 test('a refusal says why, in words', async () => {
   const words = {
     expired: [/过期/, /expired/], taken: [/换一个/, /new one/], decided: [/已被允许或拒绝/, /already/], not_scanned: [/先扫描/, /first/],
-    wrong_number: [/不一致/, /another number/], from_picture: [/相机/, /camera/],
+    wrong_number: [/不一致/, /another number/], from_picture: [/相机/, /camera/], from_link: [/浏览器/, /browser/],
   };
   for (const reason of Object.keys(words)) {
     for (const [n, language] of ['zh-CN', 'en'].entries()) {

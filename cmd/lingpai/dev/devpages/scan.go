@@ -50,6 +50,7 @@ const (
 	ScanNotScanned  ScanResultKind = "not_scanned"
 	ScanWrongNumber ScanResultKind = "wrong_number"
 	ScanFromPicture ScanResultKind = "from_picture"
+	ScanFromLink    ScanResultKind = "from_link"
 	ScanTooMany     ScanResultKind = "too_many" // the user has scanned too many codes
 	ScanRefused     ScanResultKind = "refused"  // for another reason, which Code has
 	ScanUnreachable ScanResultKind = "unreachable"

@@ -33,7 +33,7 @@ func (r *refusal) result() devpages.ScanResult {
 	result := devpages.ScanResult{Kind: devpages.ScanRefused, Code: r.Code, Description: r.Description}
 	switch kind := devpages.ScanResultKind(r.Scan); kind {
 	case devpages.ScanExpired, devpages.ScanTaken, devpages.ScanDecided, devpages.ScanNotScanned,
-		devpages.ScanWrongNumber, devpages.ScanFromPicture:
+		devpages.ScanWrongNumber, devpages.ScanFromPicture, devpages.ScanFromLink:
 		return devpages.ScanResult{Kind: kind}
 	}
 	if r.Status == http.StatusTooManyRequests {

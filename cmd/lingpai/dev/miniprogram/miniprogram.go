@@ -4,6 +4,7 @@
 package miniprogram
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,18 +47,19 @@ func New(c Config) *Handler {
 // launch is how a phone has opened the page.
 type launch struct {
 	user   string
-	handle string // of the code that the user has scanned
+	handle string // of the code that the user has scanned, or whose link they have opened
 	scene  string
 }
 
-// launchOf reads the launch parameters. A QR code has an address of the issuer, and a mini-program code has the handle
-// in its scene. It returns false if the phone has scanned neither.
+// launchOf reads the launch parameters. A QR code has an address of the issuer, a mini-program code has the handle in
+// its scene, and a link has it as well. It returns false if the phone has opened none of them.
 func (h *Handler) launchOf(r *http.Request) (launch, bool) {
 	query := r.URL.Query()
 	options, _ := url.ParseQuery(query.Get("query")) // what it could parse, even after an error
 	handle, found := strings.CutPrefix(options.Get("q"), h.config.Issuer+"/scan/")
 	if !options.Has("q") {
-		handle, found = options.Get("scene"), options.Get("scene") != ""
+		handle = cmp.Or(options.Get("scene"), options.Get("scan"))
+		found = handle != ""
 	}
 	l := launch{user: query.Get("user"), handle: handle, scene: query.Get("scene")}
 	return l, found && l.user != "" && query.Get("appid") == h.config.AppID

@@ -5,6 +5,7 @@ const { auth } = getApp();
 // What has come of it.
 const outcomes = {
   approved: '已允许。请在屏幕上继续，现在可以关闭此页面。',
+  opened: '已允许。请回到浏览器继续。',
   denied: '没有允许登录。现在可以关闭此页面。',
   reported: '没有允许登录，来自该地址的其他二维码也已全部失效。',
 };
@@ -13,7 +14,7 @@ Page({
   // state: loading, asking, done or failed. Only in the last one, repeatable reports whether the code can be looked at again.
   data: { state: 'loading', screen: {}, message: '', repeatable: false, busy: false },
 
-  // WeChat opens this page with the address of an ordinary QR code as q, or with the handle of a mini-program code as scene.
+  // WeChat opens this page with the address of an ordinary QR code as q, with the handle of a mini-program code as scene, or with that of a link as scan.
   onLoad(options) {
     this.query = options;
     return this.look();
@@ -47,7 +48,8 @@ Page({
   decide(outcome, send) {
     if (this.data.busy) return undefined;
     this.setData({ busy: true, message: '' });
-    return send().then(() => ({ state: 'done', message: outcomes[outcome] }),
+    const done = outcomes[this.query.scan && outcome === 'approved' ? 'opened' : outcome];
+    return send().then(() => ({ state: 'done', message: done }),
       err => ({ state: err.retryable ? 'asking' : 'failed', message: err.message, repeatable: false }))
       .then(result => this.setData(Object.assign({ busy: false }, result)));
   },
