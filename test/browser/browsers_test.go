@@ -23,6 +23,10 @@ const wechatUserAgent = "Mozilla/5.0 (Linux; Android 14; PHM110 Build/UKQ1.23110
 	"(KHTML, like Gecko) Version/4.0 Chrome/130.0.6723.103 Mobile Safari/537.36 XWEB/1300473 MMWEBSDK/20260901 " +
 	"MMWEBID/2026 MicroMessenger/8.0.63.2860(0x28003F51) WeChat/arm64 Weixin NetType/WIFI Language/zh_CN ABI/arm64"
 
+// phoneUserAgent is what Chrome on Android sends.
+const phoneUserAgent = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) " +
+	"Chrome/141.0.0.0 Mobile Safari/537.36"
+
 // wechatForWindows is what WeChat on Windows sends.
 const wechatForWindows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
 	"Chrome/132.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) WindowsWechat(0x63090a13) " +
@@ -48,11 +52,16 @@ func withinWechat(l look) chromedp.Action[chromedp.Void] {
 	if l.width == deskLight.width {
 		agent = wechatForWindows
 	}
-	return chromedp.Steps(as(l), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	return chromedp.Steps(as(l), withUserAgent(agent))
+}
+
+// withUserAgent makes a tab say that it is another browser.
+func withUserAgent(agent string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetUserAgentOverride,
 			emulation.SetUserAgentOverrideParams{UserAgent: agent})
 		return err
-	}))
+	})
 }
 
 // fits requires that nothing is wider than the screen, and that the page is in the language of the browser.

@@ -19,6 +19,8 @@ async function ask() {
   }
   location.replace(here);
 }
+// A phone that opens WeChat may close this page, and loads one that was posted again only if its user agrees.
+history.replaceState(null, '', here);
 // While WeChat is open on the same phone, the connection may end unnoticed.
 document.addEventListener('visibilitychange', () => document.hidden || asked.abort());
 ask();
