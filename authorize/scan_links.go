@@ -47,21 +47,17 @@ func (s *Scans) Link(ctx context.Context, handle string, browser Browser, kind L
 			return "", err
 		}
 	}
-	made, err := s.makeLink(ctx, handle, kind, shown.Expires)
-	if err != nil {
-		return "", err
-	}
-	life := max(shown.Expires.Sub(s.config.Now()), time.Millisecond)
-	if err := s.config.Volatile.Put(ctx, key, []byte(made), life); err != nil { // the next one is made anew
-		s.config.Service.logger.WarnContext(ctx, "a link to a mini-program is not kept", "error", err)
-	}
-	return made, nil
-}
-
-func (s *Scans) makeLink(ctx context.Context, handle string, kind LinkKind, expires time.Time) (string, error) {
 	ask := s.config.Links.Scheme
 	if kind == LinkPage {
 		ask = s.config.Links.Link
 	}
-	return ask(ctx, "scan="+handle, expires)
+	made, err := ask(ctx, "scan="+handle, shown.Expires)
+	if err != nil {
+		return "", err
+	}
+	life := max(shown.Expires.Sub(s.config.Now()), time.Millisecond)
+	if err := s.config.Volatile.Put(ctx, key, []byte(made), life); err != nil { // another one will be made
+		s.config.Service.logger.WarnContext(ctx, "a link to a mini-program is not kept", "error", err)
+	}
+	return made, nil
 }

@@ -79,7 +79,8 @@ func (l Link) target() map[string]any {
 // URLScheme returns a link such as weixin://dl/business/?t=…, which opens WeChat on a phone (generateScheme, POST
 // /wxa/generatescheme). WeChat makes 500 000 links of both kinds a day for an app.
 func (a *AppTokens) URLScheme(ctx context.Context, credentials Credentials, link Link) (string, error) {
-	return a.makeLink(ctx, credentials, link, "generateScheme", func(ctx context.Context, token Secret) (string, error) {
+	return a.makeLink(ctx, credentials, link, "generateScheme", func(ctx context.Context, token Secret) (string,
+		error) {
 		made, err := a.postForLink(ctx, token, link, "/wxa/generatescheme", map[string]any{"jump_wxa": link.target()},
 			"openlink")
 		if err == nil && !strings.HasPrefix(made, "weixin://dl/") {

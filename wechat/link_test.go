@@ -29,7 +29,8 @@ func newLinkEnv(t *testing.T) (*appTokenEnv, wechat.Link) {
 	t.Helper()
 	w := newAppTokenEnv(t)
 	require.NoError(t, w.AddApp(wechattest.App{AppID: appID, Secret: secret, Pages: []string{"pages/scan/scan"}}))
-	return w, wechat.Link{Page: "pages/scan/scan", Query: "scan=aZ0-_", Expires: w.clock.Now().Add(2 * wechat.MinLinkLife)}
+	return w, wechat.Link{Page: "pages/scan/scan", Query: "scan=aZ0-_",
+		Expires: w.clock.Now().Add(2 * wechat.MinLinkLife)}
 }
 
 // TestLinks open the page with the query, until they expire.
@@ -71,7 +72,7 @@ func TestLinksThatAreNotAskedFor(t *testing.T) {
 			"an unknown version":    func(l *wechat.Link) { l.Version = "beta" },
 			"no expiry":             func(l *wechat.Link) { l.Expires = time.Time{} },
 			"an early expiry":       func(l *wechat.Link) { l.Expires = w.clock.Now().Add(wechat.MinLinkLife - 1) },
-			"more than thirty days": func(l *wechat.Link) { l.Expires = w.clock.Now().Add(wechat.MaxLinkLife + time.Minute) },
+			"more than thirty days": func(l *wechat.Link) { l.Expires = l.Expires.Add(wechat.MaxLinkLife) },
 		} {
 			wrong := link
 			change(&wrong)

@@ -165,7 +165,8 @@ func TestDoctorLooksAtTheAppsOfScans(t *testing.T) {
 		variable := "LINGPAI_BROWSER_" + strings.ToUpper(key)
 		requireFinding(t, scanning.with(variable+"=wx3333333333333333").examined(), "apps", statusFault,
 			"browser."+key+", but not registered", "lingpai apps add wx3333333333333333")
-		requireFinding(t, scanning.with(variable+"="+website).examined(), "apps", statusFault, "no mini-program", variable)
+		requireFinding(t, scanning.with(variable+"="+website).examined(), "apps", statusFault, "no mini-program",
+			variable)
 		requireFinding(t, scanning.with(variable+"="+appID).examined(), "apps", statusOK, appID+": "+use, "")
 		requireFinding(t, o.with(variable+"="+appID).examined(), "apps", statusWarning, "browser.scan is off",
 			"LINGPAI_BROWSER_SCAN")

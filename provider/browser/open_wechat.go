@@ -21,9 +21,9 @@ func (h Scan) opening(v visit, scan authorize.OnScreen) pages.OpenWechat {
 		OtherWay: h.signInURL(v, v.seen)}
 }
 
-// open leads to WeChat with a link to the code. WeChat makes few of them, so only the form of our own page has one made:
-// browsers and scanners open addresses by themselves. The answer is a page that goes on to wait, or for a URL Link,
-// which is in a tab of its own, one that leads there; not a redirect, since browsers apply form-action to that.
+// open leads to WeChat with a link to the code. WeChat makes few of them, so only the form of our own page has one
+// made: browsers and scanners open addresses by themselves. The answer is a page that goes on to wait, or for a URL
+// Link, which is in a tab of its own, one that leads there; not a redirect, since browsers apply form-action to that.
 func (h Scan) open(v visit) {
 	kind := authorize.LinkKind(v.form.Get(openParameter))
 	scan, err := h.scans.Shown(v.r.Context(), v.screen, v.browser)

@@ -304,7 +304,8 @@ func TestIssuerIsHTTPSUnlessNobodyElseCanListen(t *testing.T) {
 
 // invalidScans are invalid values of the settings of scans.
 var invalidScans = map[string][]string{
-	"browser.scan": {"yes"}, "browser.scan_number": {"", "Choose", "none"}, "browser.scan_app": {"wx1"}, "browser.scan_link_app": {"wx1"},
-	"browser.scan_page": {"/pages/scan", "a?b"}, "browser.scan_env_version": {"beta"},
+	"browser.scan": {"yes"}, "browser.scan_number": {"", "Choose", "none"}, "browser.scan_app": {"wx1"},
+	"browser.scan_link_app": {"wx1"},
+	"browser.scan_page":     {"/pages/scan", "a?b"}, "browser.scan_env_version": {"beta"},
 	"browser.scan_check_path": {"1.0"}, "browser.scan_places": {"none.mmdb", "."},
 }

@@ -38,8 +38,8 @@ func browserSettings() []setting {
 		{key: "browser.scan_app", usage: "AppID of a mini-program that such a code opens, as a mini-program code of " +
 			"WeChat; empty: the code is an address of this server, which may open one as well",
 			parse: func(c *Settings, value string) error { return parseAppID(&c.ScanApp, value) }},
-		{key: "browser.scan_link_app", usage: "AppID of a mini-program, not of a person, that a phone's browser opens " +
-			"in WeChat to approve there, by a link of WeChat; empty: none",
+		{key: "browser.scan_link_app", usage: "AppID of a mini-program, not of a person, that a phone's browser " +
+			"opens in WeChat to approve there, by a link of WeChat; empty: none",
 			parse: func(c *Settings, value string) error { return parseAppID(&c.ScanLinkApp, value) }},
 		{key: "browser.scan_page", usage: "page of that mini-program, such as pages/scan/scan; empty: the first one",
 			parse: parseScanPage},

@@ -2,6 +2,7 @@ package wechattest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -128,12 +129,8 @@ func message(errcode int) string {
 		return "invalid scene"
 	case 40163:
 		return "code been used"
-	case 40165:
-		return "invalid weapp pagepath"
 	case 40169:
 		return "invalid length for scene, or the data is not json string"
-	case 40212:
-		return "invalid query"
 	case 40226:
 		return "code blocked"
 	case 41001:
@@ -156,8 +153,6 @@ func message(errcode int) string {
 		return "require POST method"
 	case 44002:
 		return "empty post data"
-	case 44990:
-		return "reach max api second frequence limit"
 	case 45009:
 		return "reach max api daily quota limit"
 	case 45011:
@@ -166,10 +161,6 @@ func message(errcode int) string {
 		return "data format error"
 	case 48001:
 		return "api unauthorized"
-	case 85079:
-		return "miniprogram has no online release"
-	case 85401, 85402:
-		return "time limit between 1min and 30days"
 	case 85096:
 		return "not allow include scancode_time field"
 	case 87008:
@@ -177,5 +168,5 @@ func message(errcode int) string {
 	case 87009:
 		return "invalid signature"
 	}
-	return "simulated failure"
+	return cmp.Or(linkMessages[errcode], "simulated failure")
 }

@@ -29,6 +29,16 @@ const (
 	linkPath     = "/url_link/"
 )
 
+// linkMessages are WeChat's texts for the errcodes that only links have.
+var linkMessages = map[int]string{
+	40165: "invalid weapp pagepath",
+	40212: "invalid query",
+	44990: "reach max api second frequence limit",
+	85079: "miniprogram has no online release",
+	85401: "time limit between 1min and 30days",
+	85402: "time limit between 1min and 30days",
+}
+
 // A Link is a URL Scheme or a URL Link that opens a mini-program.
 type Link struct {
 	URL        string    `json:"url"`

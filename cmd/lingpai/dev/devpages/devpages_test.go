@@ -101,8 +101,8 @@ func samples() (all []pages.Page) {
 	}
 	for _, kind := range []devpages.ScanResultKind{devpages.ScanApproved, devpages.ScanDenied, devpages.ScanReported,
 		devpages.ScanExpired, devpages.ScanTaken, devpages.ScanDecided, devpages.ScanNotScanned,
-		devpages.ScanWrongNumber, devpages.ScanFromPicture, devpages.ScanFromLink, devpages.ScanTooMany, devpages.ScanRefused,
-		devpages.ScanUnreachable, devpages.ScanWithoutCode} {
+		devpages.ScanWrongNumber, devpages.ScanFromPicture, devpages.ScanFromLink, devpages.ScanTooMany,
+		devpages.ScanRefused, devpages.ScanUnreachable, devpages.ScanWithoutCode} {
 		all = append(all, devpages.ScanResult{Kind: kind, User: "<b>", Code: "<b>", Description: "<b>"})
 	}
 	return all
