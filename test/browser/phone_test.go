@@ -16,7 +16,7 @@ import (
 )
 
 // startPhones starts a simulator with a mini-program that has a rule for links at https://id.example/l/, and makes a
-// code of it with the longest scene. What represents the mini-program keeps its requests.
+// code of it with the longest scene, and a URL Link. What represents the mini-program keeps its requests.
 func startPhones(t *testing.T) (simulator *wechattest.Server, launched requests) {
 	t.Helper()
 	launched = make(requests, 20)
@@ -32,6 +32,9 @@ func startPhones(t *testing.T) (simulator *wechattest.Server, launched requests)
 		`","secret":"`+app.Secret+`"}`)["access_token"].(string)
 	post(t, simulator.URL+"/wxa/getwxacodeunlimit?access_token="+token, `{"scene":"`+strings.Repeat("s", 32)+`"}`)
 	require.Len(t, simulator.MiniProgramCodes(), 1)
+	post(t, simulator.URL+"/wxa/generate_urllink?access_token="+token, `{"query":"scan=`+strings.Repeat("s", 32)+
+		`","expire_type":1,"expire_interval":1}`)
+	require.Len(t, simulator.Links(), 1)
 	return simulator, launched
 }
 
