@@ -33,7 +33,7 @@ const (
 var linkMessages = map[int]string{
 	40165: "invalid weapp pagepath",
 	40212: "invalid query",
-	44990: "reach max api second frequence limit",
+	44990: "reach max api frequency limit",
 	85079: "miniprogram has no online release",
 	85401: "time limit between 1min and 30days",
 	85402: "time limit between 1min and 30days",
