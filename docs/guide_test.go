@@ -22,7 +22,7 @@ func guide(t *testing.T) (names []string) {
 			names = append(names, "docs/guide/"+filepath.Base(file))
 		}
 	}
-	require.Len(t, names, 12)
+	require.Len(t, names, 14)
 	return names
 }
 
