@@ -22,7 +22,7 @@ type AccountLister interface {
 // Rewrapped is how much Rewrap re-encrypted.
 type Rewrapped struct {
 	Keys    int
-	Secrets int // AppSecrets
+	Secrets int // AppSecrets, and keys of pushes
 }
 
 // Rewrap re-encrypts the keys and AppSecrets that are encrypted with an older master key. Then it calls rest, which

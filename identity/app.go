@@ -51,8 +51,9 @@ type Apps interface {
 	// Update replaces every field of an app's record but its platform, its id, its secret, and the time when it was
 	// added. It returns ErrNotFound for an unknown app.
 	Update(ctx context.Context, app App) error
-	// Remove deletes an app with its secret. The accounts of users at the app stay, and so does the number of phone
-	// numbers that it has received this month, should it be added again. It returns ErrNotFound for an unknown app.
+	// Remove deletes an app with its secret, and its settings for pushes. The accounts of users at the app stay, and so
+	// does the number of phone numbers that it has received this month, should it be added again. It returns
+	// ErrNotFound for an unknown app.
 	Remove(ctx context.Context, platform, id string) error
 	// SetSecret replaces the secret. It returns ErrNotFound for an unknown app.
 	SetSecret(ctx context.Context, platform, id string, secret Secret) error

@@ -30,6 +30,7 @@ const (
 	EventAppSecret         = "app.secret_rotated"
 	EventAppOpen           = "app.open_platform_set"
 	EventAppPhoneBudget    = "app.phone_budget_set" // Detail: platform, app and budget
+	EventAppPush           = "app.push_set"         // Detail: platform, app and mode, or off
 	EventUserCreated       = "user.created"         // with a username and a password
 	EventUserDisabled      = "user.disabled"
 	EventUserEnabled       = "user.enabled"
@@ -53,8 +54,12 @@ const (
 	EventDeletionRequested = "user.deletion_requested"
 	EventDeletionCancelled = "user.deletion_cancelled"
 	EventUserDeleted       = "user.deleted"
-	EventUserMerged        = "user.merged"         // UserID: the retired user; Detail: the survivor and what moved
-	EventMergeUndone       = "user.unmerged"       // UserID and Detail as in user.merged
+	EventUserMerged        = "user.merged"               // UserID: the retired user; Detail: the survivor and what moved
+	EventMergeUndone       = "user.unmerged"             // UserID and Detail as in user.merged
+	EventInfoModified      = "wechat.user_info_modified" // Detail: app, what was withdrawn, what was done; the next two
+	EventAuthRevoked       = "wechat.user_authorization_revoke"
+	EventAuthCancelled     = "wechat.user_authorization_cancellation"
+	EventPushRefused       = "wechat.push_refused" // sampled; Detail: the app and the address
 	EventPhoneBudget       = "wechat.phone_budget" // an app has used up its monthly budget; Detail: the app
 	EventUsersImported     = "users.imported"      // Detail: how many, in one batch
 	EventKeyRotated        = "key.rotated"         // by a command; Detail: the key in use now
@@ -82,7 +87,8 @@ type Event struct {
 
 // Sampled reports whether strangers can cause events of a kind, so that only some are recorded: each with the address.
 func (e Event) Sampled() bool {
-	return e.Kind == EventSignInFailed || e.Kind == EventSignInThrottled || e.Kind == EventLimitReached
+	return e.Kind == EventSignInFailed || e.Kind == EventSignInThrottled || e.Kind == EventLimitReached ||
+		e.Kind == EventPushRefused
 }
 
 // Events stores the audit log.

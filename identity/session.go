@@ -19,6 +19,7 @@ const (
 	EndedByMerge    = "joined"   // its user was merged into another
 	EndedBySignOut  = "signout"  // the browser session that it came from ended
 	EndedByCode     = "code"     // its authorization code was used again
+	EndedByPlatform = "withdrew" // its user withdrew permissions at the platform of the account that opened it
 	EndedByRenewal  = "renewed"  // a browser session that a new sign-in in the same browser replaced
 )
 

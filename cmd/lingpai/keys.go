@@ -267,7 +267,7 @@ func rewrapRest(ctx context.Context, cmd *cobra.Command, o operation, k *admin.K
 	sealed admin.Rewrapped, started string) error {
 	result := members{"master_key": ring.First(), "keys": sealed.Keys, "app_secrets": sealed.Secrets}
 	say(cmd, "encrypted %s and %s again with master key %s\n", terminal.Plural(sealed.Keys, "key"),
-		terminal.Plural(sealed.Secrets, "AppSecret"), ring.First())
+		terminal.Plural(sealed.Secrets, "app secret"), ring.First())
 	if sealed.Keys+sealed.Secrets == 0 {
 		say(cmd, "%s, the first entry of master_key, had already encrypted all of them; if it is the one "+
 			"to be replaced, put the new entry before it\n", ring.First())

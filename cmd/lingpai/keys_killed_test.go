@@ -117,7 +117,7 @@ func TestKillingRewrapsHarmsNothing(t *testing.T) {
 	both := f.with("LINGPAI_MASTER_KEY=" + second + "," + first)
 	halfway := both.with("LINGPAI_REDIS_URL=redis://127.0.0.1:1").types("", "keys", "rewrap")
 	require.Equal(t, 1, halfway.code)
-	require.Contains(t, halfway.stdout, "encrypted 4 keys and 1 AppSecret again with master key another\n")
+	require.Contains(t, halfway.stdout, "encrypted 4 keys and 1 app secret again with master key another\n")
 	require.Contains(t, halfway.stderr, "keep all entries of master_key")
 	said := both.with("LINGPAI_REDIS_URL=").ok("keys", "rewrap")
 	require.Contains(t, said, "another, the first entry of master_key, had already encrypted all of them")

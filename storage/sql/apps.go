@@ -150,7 +150,10 @@ func (a *Apps) Remove(ctx context.Context, platform, id string) error {
 		return identity.ErrNotFound
 	}
 	return withEvent(ctx, a.db, appEvent(identity.EventAppRemoved, platform, id), func(tx *gorm.DB, _ time.Time) error {
-		return changed(tx.Exec("DELETE FROM apps WHERE platform = ? AND id = ?", platform, id))
+		if err := changed(tx.Exec("DELETE FROM apps WHERE platform = ? AND id = ?", platform, id)); err != nil {
+			return err
+		}
+		return wrote(tx.Exec("DELETE FROM pushes WHERE platform = ? AND app = ?", platform, id))
 	})
 }
 
@@ -184,9 +187,18 @@ func (a *Apps) seal(platform, id string, secret identity.Secret) ([]byte, error)
 	return a.db.ring.Seal(sealAppSecret, platform+"/"+id, []byte(secret.Reveal()))
 }
 
-// Rewrap reseals the AppSecrets that an older master key sealed, and returns their number. It does not touch a
-// secret that is replaced in the meantime.
-func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
+// Rewrap reseals the AppSecrets, and the keys of pushes, that an older master key sealed, and returns their number. It
+// does not touch a secret that is replaced in the meantime.
+func (a *Apps) Rewrap(ctx context.Context) (int, error) {
+	secrets, err := a.rewrap(ctx)
+	if err != nil {
+		return secrets, err
+	}
+	pushes, err := a.db.Pushes().rewrap(ctx)
+	return secrets + pushes, err
+}
+
+func (a *Apps) rewrap(ctx context.Context) (count int, err error) {
 	rows, err := scanAll[appRow](a.db.read.WithContext(ctx), "SELECT * FROM apps ORDER BY platform, id")
 	if err != nil {
 		return 0, err

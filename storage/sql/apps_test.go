@@ -91,12 +91,22 @@ func TestAppSecretsDoNotOpenInAnotherRow(t *testing.T) {
 // sealed.
 func TestRewrap(t *testing.T) {
 	old, added := newMaster(t), newMaster(t)
-	_, path := openSealed(t, ringOf(t, old))
+	sealed, path := openSealed(t, ringOf(t, old))
+	push := identity.Push{Platform: identity.PlatformWechat, App: "wx1", Mode: identity.PushSecure,
+		Keys: identity.PushKeys{Token: "old", EncodingAESKey: "old key"}}
+	require.NoError(t, sealed.Pushes().Set(t.Context(), push, time.Hour))
+	former := push.Keys
+	require.NoError(t, sealed.Apps().Add(t.Context(), newApp("wx3")))
+	one := push
+	one.App = "wx3" // without former keys
+	require.NoError(t, sealed.Pushes().Set(t.Context(), one, time.Hour))
+	push.Keys = identity.PushKeys{Token: "token", EncodingAESKey: "key"}
+	require.NoError(t, sealed.Pushes().Set(t.Context(), push, time.Hour))
 	both := openAt(t, path, ringOf(t, added+","+old))
 	require.NoError(t, both.Apps().Add(t.Context(), newApp("wx2")))
 	count, err := both.Apps().Rewrap(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 1, count)
+	require.Equal(t, 4, count, "two AppSecrets, and the keys of the pushes of two apps")
 	count, err = both.Apps().Rewrap(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, count)
@@ -106,6 +116,14 @@ func TestRewrap(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, appSecret, found.Secret.Reveal())
 	}
+	found, err := alone.Pushes().Find(t.Context(), push.Platform, push.App)
+	require.NoError(t, err)
+	require.Equal(t, push.Keys, found.Keys)
+	require.Equal(t, former, found.FormerKeys)
+	found, err = alone.Pushes().Find(t.Context(), one.Platform, one.App)
+	require.NoError(t, err)
+	require.Equal(t, one.Keys, found.Keys)
+	require.Zero(t, found.FormerUntil)
 	_, err = openAt(t, path, ringOf(t, old)).Apps().Rewrap(t.Context())
 	require.ErrorContains(t, err, "wx1")
 }

@@ -38,32 +38,37 @@ func (d *Deletions) schedule(ctx context.Context, id string, grace time.Duration
 		if err != nil {
 			return err
 		}
-		event := identity.Event{Kind: identity.EventDeletionRequested, UserID: id}
-		ms := now.Add(grace).UnixMilli()
-		switch {
-		case byOperator:
-			event.Detail = "by an operator"
-			if user.DeletionRequested() {
-				ms = min(ms, user.DeletesAt.UnixMilli())
-			}
-		case user.DeletionRequested():
-			deletesAt = user.DeletesAt
-			return nil
-		}
-		deletesAt = instant(&ms)
-		if err := changed(tx.Exec("UPDATE users SET deletes_at = ?, dismissed = ?, auth_epoch = auth_epoch "+
-			"+ 1 WHERE id = ?", ms, byOperator, id)); err != nil {
-			return err
-		}
-		if _, err := endAllSessions(tx, now, identity.EndedByDeletion, id); err != nil {
-			return err
-		}
-		return recordEvent(tx, now, event)
+		deletesAt, err = scheduleDeletion(tx, now, user, grace, byOperator)
+		return err
 	})
 	if err != nil {
 		return time.Time{}, err
 	}
 	return deletesAt, nil
+}
+
+// scheduleDeletion schedules the deletion of a user whom the transaction has locked, and ends their sessions.
+func scheduleDeletion(tx *gorm.DB, now time.Time, user identity.User, grace time.Duration, byOperator bool) (time.Time,
+	error) {
+	event := identity.Event{Kind: identity.EventDeletionRequested, UserID: user.ID}
+	ms := now.Add(grace).UnixMilli()
+	switch {
+	case byOperator:
+		event.Detail = "by an operator"
+		if user.DeletionRequested() {
+			ms = min(ms, user.DeletesAt.UnixMilli())
+		}
+	case user.DeletionRequested():
+		return user.DeletesAt, nil
+	}
+	if err := changed(tx.Exec("UPDATE users SET deletes_at = ?, dismissed = ?, auth_epoch = auth_epoch "+
+		"+ 1 WHERE id = ?", ms, byOperator, user.ID)); err != nil {
+		return time.Time{}, err
+	}
+	if _, err := endAllSessions(tx, now, identity.EndedByDeletion, user.ID); err != nil {
+		return time.Time{}, err
+	}
+	return instant(&ms), recordEvent(tx, now, event)
 }
 
 // CancelDeletion implements identity.Deletions.

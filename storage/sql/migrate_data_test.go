@@ -71,6 +71,10 @@ var written = []string{0: `
 		UPDATE sessions SET claims = 'address:iu email:i' WHERE id = '{session}'`,
 	18: `UPDATE browser_sessions SET client_id = 'c{n}' WHERE id = 'b{n}';
 		UPDATE clients SET initiate_login_uri = 'https://a/sign-in' WHERE id = 'c{n}'`,
+	19: `INSERT INTO pushes (platform, app, mode, sealed_keys, former_keys, former_until, set_at, verified_at,
+		received_at) VALUES ('p', 'app{n}', 'secure', CAST('' AS {bytes}), CAST('' AS {bytes}), 1, 1, 1, 1);
+		INSERT INTO withdrawals (applied_at, id) VALUES (1, CAST('w{n}' AS {bytes}));
+		UPDATE profiles SET profile_at = 1 WHERE user_id = 'u{n}'`,
 }
 
 // sessionOf returns the id of the session that a server of a version opened.

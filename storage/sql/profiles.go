@@ -62,12 +62,12 @@ func (p *Profiles) Find(ctx context.Context, userID string) (identity.Details, e
 
 // setProfile keeps the phone number.
 const setProfile = `INSERT INTO profiles (user_id, name, nickname, picture, gender, locale, email, address, chosen,
-		updated_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		profile_at, updated_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, nickname = excluded.nickname,
 		picture = excluded.picture, gender = excluded.gender,
 		locale = excluded.locale, email = excluded.email, address = excluded.address, chosen = excluded.chosen,
-		updated_at = excluded.updated_at`
+		profile_at = excluded.profile_at, updated_at = excluded.updated_at`
 
 // Choose implements identity.Profiles.
 func (p *Profiles) Choose(ctx context.Context, userID string, profile identity.Profile) error {
@@ -88,7 +88,7 @@ func (p *Profiles) set(ctx context.Context, statement, userID string, profile id
 	}
 	err = p.change(ctx, userID, func(tx *gorm.DB, now time.Time) error {
 		result := tx.Exec(statement, userID, profile.Name, profile.Nickname, profile.Picture, profile.Gender,
-			profile.Locale, profile.Email, profile.Address, chosen, now.UnixMilli())
+			profile.Locale, profile.Email, profile.Address, chosen, now.UnixMilli(), now.UnixMilli())
 		written = result.RowsAffected > 0
 		return result.Error
 	})

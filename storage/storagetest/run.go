@@ -28,6 +28,8 @@ type Stores struct {
 	Notices      identity.LogoutNotices
 	Events       identity.Events
 	Merges       identity.Merges
+	Pushes       identity.Pushes
+	Withdrawals  identity.Withdrawals
 	Keys         keys.Store
 
 	Imports identity.Imports
@@ -79,6 +81,8 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 		{"imports", imports()},
 		{"apps", apps()},
 		{"phone budgets", phoneBudgets()},
+		{"pushes", pushes()},
+		{"withdrawals", withdrawals()},
 		{"clients", clients()},
 		{"sessions", sessions()},
 		{"openings", openings()},

@@ -1,0 +1,40 @@
+package identity
+
+import (
+	"context"
+	"time"
+)
+
+// Withdrawal is a platform's notice that an account there, or data that users gave through it, may no longer be used.
+type Withdrawal struct {
+	Kind    string     // of the event that is recorded, such as EventAuthRevoked
+	Account AccountKey // the user may be unknown
+	What    string     // what the user withdrew, as the platform names it, for the event; "": the kind says it all
+	At      time.Time  // when the platform sent it, in whole seconds. Only what existed in that second is affected.
+	Data    WithdrawnData
+	Ends    bool // the sessions that the account opened end
+	// Closed reports that the account exists no more. A user who has no other way to sign in is deleted when Grace has
+	// passed, as by Deletions.RequestDeletion; otherwise the account is removed, as by Accounts.Unlink.
+	Closed bool
+	Grace  time.Duration
+}
+
+// WithdrawnData is which data of a user must be deleted.
+type WithdrawnData struct {
+	Suggested bool // the profile, if a platform suggested it and the user has not edited it since
+	Nickname  bool // also if the user chose it; the next three, too
+	Picture   bool
+	Email     bool
+	Address   bool
+	Phone     bool
+}
+
+// Withdrawals applies withdrawals.
+type Withdrawals interface {
+	// Apply does all that a withdrawal requires and records an event, in one transaction, also if the user is unknown
+	// or nothing is left to do. It returns false, and does nothing, for a withdrawal with an id that was applied
+	// before. A user who has signed in with the account since Withdrawal.At keeps that session, and the account.
+	Apply(ctx context.Context, id [32]byte, withdrawal Withdrawal) (bool, error)
+	// Prune forgets at most batch ids of withdrawals that were applied longer than keep ago, and returns how many.
+	Prune(ctx context.Context, keep time.Duration, batch int) (int, error)
+}

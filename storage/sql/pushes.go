@@ -1,0 +1,217 @@
+package sql
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// sealPushKeys is the purpose for which the keys of pushes are sealed; the identity is platform/app.
+const sealPushKeys = "push-keys"
+
+// Pushes implements identity.Pushes.
+type Pushes struct{ db *DB }
+
+var _ identity.Pushes = (*Pushes)(nil)
+
+// Pushes returns the store of settings for message pushes.
+func (db *DB) Pushes() *Pushes { return &Pushes{db} }
+
+type pushRow struct {
+	Platform    string
+	App         string
+	Mode        string
+	SealedKeys  []byte
+	FormerKeys  []byte
+	FormerUntil *int64
+	SetAt       int64
+	VerifiedAt  *int64
+	ReceivedAt  *int64
+}
+
+func (r pushRow) push() identity.Push {
+	return identity.Push{Platform: r.Platform, App: r.App, Mode: r.Mode, SetAt: instant(&r.SetAt),
+		FormerUntil: instant(r.FormerUntil), VerifiedAt: instant(r.VerifiedAt), ReceivedAt: instant(r.ReceivedAt)}
+}
+
+// pushKeys is the form in which keys are sealed.
+type pushKeys struct {
+	Token          string `json:"token"`
+	EncodingAESKey string `json:"encoding_aes_key"`
+}
+
+// Find implements identity.Pushes.
+func (p *Pushes) Find(ctx context.Context, platform, app string) (identity.Push, error) {
+	var row pushRow
+	if storable(platform, app) != nil {
+		return identity.Push{}, identity.ErrNotFound
+	}
+	if err := one(p.db.read.WithContext(ctx).Raw("SELECT * FROM pushes WHERE platform = ? AND app = ?", platform, app),
+		&row); err != nil {
+		return identity.Push{}, err
+	}
+	push := row.push()
+	var err error
+	if push.Keys, err = p.open(row, row.SealedKeys); err != nil || row.FormerUntil == nil {
+		return push, err
+	}
+	now, err := p.db.Clock(ctx)
+	if err != nil || !now.Before(push.FormerUntil) {
+		push.FormerUntil = time.Time{}
+		return push, err
+	}
+	push.FormerKeys, err = p.open(row, row.FormerKeys)
+	return push, err
+}
+
+func (p *Pushes) open(row pushRow, sealed []byte) (identity.PushKeys, error) {
+	if p.db.ring == nil {
+		return identity.PushKeys{}, errNoPushKeys
+	}
+	text, err := p.db.ring.Open(sealPushKeys, row.Platform+"/"+row.App, sealed)
+	if err != nil {
+		return identity.PushKeys{}, fmt.Errorf("%w: cannot decrypt the push keys of %s, possibly because they were "+
+			"encrypted with another master_key (LINGPAI_MASTER_KEY): %w", identity.ErrUnusable, row.App, err)
+	}
+	var keys pushKeys
+	err = json.Unmarshal(text, &keys)
+	return identity.PushKeys{Token: identity.Secret(keys.Token),
+		EncodingAESKey: identity.Secret(keys.EncodingAESKey)}, err
+}
+
+var errNoPushKeys = errors.New("the keys of message pushes need master_key (LINGPAI_MASTER_KEY)")
+
+func (p *Pushes) seal(platform, app string, keys identity.PushKeys) ([]byte, error) {
+	if p.db.ring == nil {
+		return nil, errNoPushKeys
+	}
+	text, err := json.Marshal(pushKeys{keys.Token.Reveal(), keys.EncodingAESKey.Reveal()})
+	if err != nil {
+		return nil, err
+	}
+	return p.db.ring.Seal(sealPushKeys, platform+"/"+app, text)
+}
+
+// setPush keeps the keys before as the former ones.
+const setPush = `INSERT INTO pushes (platform, app, mode, sealed_keys, set_at) VALUES (?, ?, ?, ?, ?)
+	ON CONFLICT (platform, app) DO UPDATE SET mode = excluded.mode, sealed_keys = excluded.sealed_keys,
+		former_keys = pushes.sealed_keys, former_until = ?, set_at = excluded.set_at, verified_at = NULL`
+
+// Set implements identity.Pushes.
+func (p *Pushes) Set(ctx context.Context, push identity.Push, keep time.Duration) error {
+	if storable(push.Platform, push.App) != nil {
+		return identity.ErrNotFound
+	}
+	sealed, err := p.seal(push.Platform, push.App, push.Keys)
+	if err != nil {
+		return err
+	}
+	return p.change(ctx, push, func(tx *gorm.DB, now time.Time) error {
+		var app string
+		// the lock excludes a concurrent removal of the app
+		if err := one(tx.Raw("SELECT id FROM apps WHERE platform = ? AND id = ?"+p.db.dialect.forUpdate, push.Platform,
+			push.App), &app); err != nil {
+			return err
+		}
+		return wrote(tx.Exec(setPush, push.Platform, push.App, push.Mode, sealed, now.UnixMilli(),
+			now.Add(keep).UnixMilli()))
+	})
+}
+
+// SetMode implements identity.Pushes.
+func (p *Pushes) SetMode(ctx context.Context, platform, app, mode string) error {
+	push := identity.Push{Platform: platform, App: app, Mode: mode}
+	return p.change(ctx, push, func(tx *gorm.DB, _ time.Time) error {
+		return changed(tx.Exec("UPDATE pushes SET mode = ? WHERE platform = ? AND app = ?", mode, platform, app))
+	})
+}
+
+// Remove implements identity.Pushes.
+func (p *Pushes) Remove(ctx context.Context, platform, app string) error {
+	push := identity.Push{Platform: platform, App: app, Mode: "off"}
+	return p.change(ctx, push, func(tx *gorm.DB, _ time.Time) error {
+		return changed(tx.Exec("DELETE FROM pushes WHERE platform = ? AND app = ?", platform, app))
+	})
+}
+
+// change runs write and records an event that names the mode.
+func (p *Pushes) change(ctx context.Context, push identity.Push, write func(tx *gorm.DB, now time.Time) error) error {
+	if storable(push.Platform, push.App) != nil {
+		return identity.ErrNotFound
+	}
+	event := appEvent(identity.EventAppPush, push.Platform, push.App)
+	event.Detail += " " + push.Mode
+	return withEvent(ctx, p.db, event, write)
+}
+
+// Verified implements identity.Pushes.
+func (p *Pushes) Verified(ctx context.Context, platform, app string) error {
+	return p.mark(ctx, "verified_at", platform, app)
+}
+
+// Received implements identity.Pushes.
+func (p *Pushes) Received(ctx context.Context, platform, app string) error {
+	return p.mark(ctx, "received_at", platform, app)
+}
+
+// markInterval is the time between two changes of a time, so that many pushes do not wait for one row.
+const markInterval = time.Minute
+
+func (p *Pushes) mark(ctx context.Context, column, platform, app string) error {
+	if storable(platform, app) != nil {
+		return nil
+	}
+	return p.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		return wrote(tx.Exec("UPDATE pushes SET "+column+" = ? WHERE platform = ? AND app = ? AND coalesce("+column+
+			", 0) < ?", now.UnixMilli(), platform, app, now.Add(-markInterval).UnixMilli()))
+	})
+}
+
+// List implements identity.Pushes.
+func (p *Pushes) List(ctx context.Context) ([]identity.Push, error) {
+	return listed(p.db.read.WithContext(ctx), pushRow.push, "SELECT * FROM pushes ORDER BY platform, app")
+}
+
+// rewrap reseals the keys that an older master key sealed, and returns the number of apps.
+func (p *Pushes) rewrap(ctx context.Context) (count int, err error) {
+	rows, err := scanAll[pushRow](p.db.read.WithContext(ctx), "SELECT * FROM pushes ORDER BY platform, app")
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		current, err := p.reseal(row, row.SealedKeys)
+		former, err2 := p.reseal(row, row.FormerKeys)
+		if err := errors.Join(err, err2); err != nil {
+			return count, err
+		}
+		if bytes.Equal(current, row.SealedKeys) && bytes.Equal(former, row.FormerKeys) {
+			continue
+		}
+		result := p.db.write.WithContext(ctx).Exec("UPDATE pushes SET sealed_keys = ?, former_keys = ? WHERE "+
+			"platform = ? AND app = ? AND sealed_keys = ?", current, former, row.Platform, row.App, row.SealedKeys)
+		if err := wrote(result); err != nil {
+			return count, err
+		}
+		count += int(result.RowsAffected)
+	}
+	return count, nil
+}
+
+// reseal returns sealed keys unchanged if the first master key sealed them, or if there are none.
+func (p *Pushes) reseal(row pushRow, sealed []byte) ([]byte, error) {
+	if sealed == nil || p.db.ring != nil && !p.db.ring.Outdated(sealed) {
+		return sealed, nil
+	}
+	keys, err := p.open(row, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return p.seal(row.Platform, row.App, keys)
+}
