@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -105,6 +106,33 @@ func (v *Vault) Current(ctx context.Context, account Account) (SessionKey, error
 		return SessionKey{}, err
 	}
 	return versions[0].key, nil
+}
+
+// Forget deletes the keys of an account from logins before a time, and keeps those of later ones.
+func (v *Vault) Forget(ctx context.Context, account Account, before time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
+	defer cancel()
+	unlock, _ := v.lock(ctx, account)
+	defer unlock()
+	versions, err := v.read(ctx, account)
+	if errors.Is(err, ErrNoSessionKey) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	later := slices.DeleteFunc(slices.Clone(versions), func(v version) bool { return v.at.Before(before) })
+	switch len(later) {
+	case len(versions):
+		return nil
+	case 0:
+		_, err = v.config.Store.Take(ctx, account.storeKey("keys"))
+		if errors.Is(err, v.config.NotFound) {
+			return nil
+		}
+		return err
+	}
+	return v.write(ctx, account, later)
 }
 
 // read returns the versions to try, the current one first.

@@ -156,3 +156,29 @@ func TestALateLoginDoesNotReleaseTheNextOnesLock(t *testing.T) {
 		require.Error(t, err)
 	})
 }
+
+// TestForgottenKeys: a user has withdrawn the permission for the keys of logins before.
+func TestForgottenKeys(t *testing.T) {
+	c := newTestVault()
+	account := ada
+	require.NoError(t, c.Forget(t.Context(), account, c.now()), "there is no key")
+	c.logIn(t, account, numberedKey(t, 1))
+	c.move(time.Minute)
+	withdrawn := c.now()
+	c.move(time.Minute)
+	c.logIn(t, account, numberedKey(t, 2))
+	require.NoError(t, c.Forget(t.Context(), account, withdrawn))
+	versions, err := c.read(t.Context(), account)
+	require.NoError(t, err)
+	require.Len(t, versions, 1, "the key of the later login stays")
+	require.True(t, versions[0].key.equal(numberedKey(t, 2)))
+
+	c.move(time.Minute)
+	require.NoError(t, c.Forget(t.Context(), account, c.now()))
+	_, err = c.Current(t.Context(), account)
+	require.ErrorIs(t, err, ErrNoSessionKey)
+	_, err = c.Get(t.Context(), account.storeKey("keys"))
+	require.ErrorIs(t, err, errNothing)
+	c.broken = true
+	require.Error(t, c.Forget(t.Context(), account, c.now()))
+}
