@@ -41,6 +41,8 @@ func (c control) handler() *http.ServeMux {
 	mux.HandleFunc("POST /_sim/users", administer(c.setUser))
 	mux.HandleFunc("POST /_sim/allow_list", administer(c.allowOnly))
 	mux.HandleFunc("POST /_sim/variant", administer(c.setVariant))
+	mux.HandleFunc("POST /_sim/push_settings", administer(c.setPush))
+	mux.HandleFunc("POST /_sim/push", administer(c.Push))
 	mux.HandleFunc("POST /_sim/encrypt", administer(c.Encrypt))
 	mux.HandleFunc("GET /_sim/requests", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, c.Requests())
@@ -127,6 +129,8 @@ func (c control) setVariant(variant Variant) (empty, error) {
 	c.SetVariant(variant)
 	return empty{}, nil
 }
+
+func (c control) setPush(settings PushSettings) (empty, error) { return empty{}, c.SetPush(settings) }
 
 // administer turns a function into a handler with JSON bodies. Unknown members are rejected, so that a misspelt
 // fault is not ignored.

@@ -46,6 +46,7 @@ type Simulator struct {
 	*miniProgramCodes
 	*linkMaker
 	*scanner
+	*pusher
 	*faultQueue
 	*requestLog
 	endpoints map[string]endpoint
@@ -109,6 +110,7 @@ func New(options Options) *Simulator {
 		miniProgramCodes: pictures,
 		linkMaker:        links,
 		scanner:          &scanner{platform: shared, miniProgramCodes: pictures, linkMaker: links},
+		pusher:           newPusher(shared),
 		faultQueue:       &faultQueue{platform: shared},
 		requestLog: &requestLog{platform: shared, paths: newLimitedMap[string, int](maxCounters),
 			asked: newLimitedMap[string, int](maxCounters)},
