@@ -5,8 +5,8 @@ import "context"
 // Actor is who acts: a person, or a command at a terminal. The zero value is the server itself, or users who act for
 // themselves.
 type Actor struct {
-	// Name is the name of a person, or of a command and the user who ran it, such as "lingpai
-	// clients disable (root)".
+	// Name is the name of a person, of a command and the user who ran it, such as "lingpai clients disable (root)", or
+	// of a platform that reported what a user did there.
 	Name      string `json:"name,omitempty"`
 	Address   string `json:"address,omitempty"`    // the IP address that the request came from; empty: this machine
 	RequestID string `json:"request_id,omitempty"` // of the HTTP request; empty: there was none

@@ -47,16 +47,17 @@ const (
 	EventConsentGranted    = "consent.granted"   // Detail: the scopes, and the resource if the request named one
 	EventConsentWithdrawn  = "consent.withdrawn" // its sessions at the client ended
 	EventScanApproved      = "scan.approved"     // a screen signs in; ClientID: who asks; Detail: the screen's address
-	EventScanDenied        = "scan.denied"       // the next two, too
+	EventScanDenied        = "scan.denied"       // the next two too
 	EventScanMismatch      = "scan.mismatch"     // denied: another number was chosen than the one on the screen
 	EventScanReported      = "scan.reported"     // denied: the user knows nothing of it
 	EventExported          = "user.exported"
 	EventDeletionRequested = "user.deletion_requested"
 	EventDeletionCancelled = "user.deletion_cancelled"
 	EventUserDeleted       = "user.deleted"
-	EventUserMerged        = "user.merged"               // UserID: the retired user; Detail: the survivor and what moved
-	EventMergeUndone       = "user.unmerged"             // UserID and Detail as in user.merged
-	EventInfoModified      = "wechat.user_info_modified" // Detail: app, what was withdrawn, what was done; the next two
+	EventUserMerged        = "user.merged"   // UserID: the retired user; Detail: the survivor and what moved
+	EventMergeUndone       = "user.unmerged" // UserID and Detail as in user.merged
+	// of the next three: Detail: the app, what was withdrawn, and what was done
+	EventInfoModified      = "wechat.user_info_modified"
 	EventAuthRevoked       = "wechat.user_authorization_revoke"
 	EventAuthCancelled     = "wechat.user_authorization_cancellation"
 	EventPushRefused       = "wechat.push_refused" // sampled; Detail: the app and the address

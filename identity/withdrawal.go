@@ -29,6 +29,13 @@ type WithdrawnData struct {
 	Phone     bool
 }
 
+// And returns the data that is in d or other.
+func (d WithdrawnData) And(other WithdrawnData) WithdrawnData {
+	return WithdrawnData{Suggested: d.Suggested || other.Suggested, Nickname: d.Nickname || other.Nickname,
+		Picture: d.Picture || other.Picture, Email: d.Email || other.Email, Address: d.Address || other.Address,
+		Phone: d.Phone || other.Phone}
+}
+
 // Withdrawals applies withdrawals.
 type Withdrawals interface {
 	// Apply does all that a withdrawal requires and records an event, in one transaction, also if the user is unknown

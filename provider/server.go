@@ -21,6 +21,7 @@ import (
 	"github.com/lingpai/lingpai/provider/bounds"
 	"github.com/lingpai/lingpai/provider/browser"
 	"github.com/lingpai/lingpai/provider/pages"
+	"github.com/lingpai/lingpai/pushes"
 )
 
 // Config configures a provider. All fields are required unless their comment names a default.
@@ -36,6 +37,7 @@ type Config struct {
 	HandOffs   *authorize.HandOffs
 	Pages      *pages.Pages
 	WechatData *wechatdata.Service
+	Pushes     *pushes.Service
 	AppTokens  *wechatdata.AppTokens
 	// the files with which WeChat verifies the host, by name; nil: none
 	WechatFiles map[string][]byte
@@ -75,6 +77,7 @@ func New(c Config) (http.Handler, error) {
 		browserRoutes(issuer.Path, pages),
 		scanEndpoint{c.Access, c.Scans, c.Pages, c.Logger}.routes(issuer.Path+browser.ApproveScanPath, errs),
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
+		pushEndpoint{c.Pushes, errs}.routes(issuer.Path),
 		account.routes(issuer.Path+"/account/v1"),
 		wechatFileRoutes(issuer.Path, c.WechatFiles),
 	)

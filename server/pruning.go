@@ -18,8 +18,8 @@ const (
 	pruneInterval = time.Minute
 )
 
-// pruneRegularly deletes ended sessions, also in browsers, users whose deletion is due, and events older than the
-// retention, and completes names, until the context ends.
+// pruneRegularly deletes ended sessions, also in browsers, users whose deletion is due, old withdrawals, and events
+// older than the retention, and completes names, until the context ends.
 func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration, logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
@@ -30,6 +30,7 @@ func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration,
 		case <-ticker.C:
 			prune(ctx, stores.Sessions, logger)
 			pruneBrowsers(ctx, stores.Browsers, logger)
+			pruneWithdrawals(ctx, stores.Withdrawals, logger)
 			purgeUsers(ctx, stores.Deletions, logger)
 			pruneEvents(ctx, stores.Events, retention, logger)
 			fillSkeletons(ctx, stores.Users, logger)
@@ -48,6 +49,18 @@ func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger)
 func pruneBrowsers(ctx context.Context, browsers identity.BrowserSessions, logger *slog.Logger) {
 	pruneBatchwise(ctx, "browser_sessions", logger, func() (int, bool, error) {
 		pruned, err := browsers.Prune(ctx, pruneKeep, pruneBatch)
+		return pruned, pruned < pruneBatch, err
+	})
+}
+
+// withdrawalKeep is how long a withdrawal is recognized, should somebody send it again. Afterwards it would only be
+// recorded once more, since what was there before it is gone.
+const withdrawalKeep = 90 * 24 * time.Hour
+
+// pruneWithdrawals forgets the next batches of withdrawals.
+func pruneWithdrawals(ctx context.Context, withdrawals identity.Withdrawals, logger *slog.Logger) {
+	pruneBatchwise(ctx, "withdrawals", logger, func() (int, bool, error) {
+		pruned, err := withdrawals.Prune(ctx, withdrawalKeep, pruneBatch)
 		return pruned, pruned < pruneBatch, err
 	})
 }

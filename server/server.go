@@ -65,8 +65,11 @@ type Stores struct {
 	Browsers  identity.BrowserSessions
 	Consents  identity.Consents
 	Notices   identity.LogoutNotices
-	Events    identity.Events
-	Keys      keys.Store
+	Pushes    identity.Pushes
+	// Withdrawals are what users have withdrawn at WeChat.
+	Withdrawals identity.Withdrawals
+	Events      identity.Events
+	Keys        keys.Store
 	// CheckDatabase returns an error if the database does not answer, does not have the required schema or cannot be
 	// written. Only readiness calls it.
 	CheckDatabase func(context.Context) error
@@ -83,8 +86,9 @@ func StoresOf(database *sql.DB) Stores {
 		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
 		Browsers: database.BrowserSessions(), Consents: database.Consents(),
-		Notices: database.LogoutNotices(),
-		Keys:    database.Keys(), CheckDatabase: checkOf(database), Clock: database.Clock,
+		Notices: database.LogoutNotices(), Pushes: database.Apps().Pushes(),
+		Withdrawals: database.Deletions().Withdrawals(),
+		Keys:        database.Keys(), CheckDatabase: checkOf(database), Clock: database.Clock,
 		ClosedApps: database.Apps().Closed,
 	}
 }

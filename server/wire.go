@@ -25,6 +25,7 @@ import (
 	"github.com/lingpai/lingpai/provider/bounds"
 	"github.com/lingpai/lingpai/provider/browser"
 	"github.com/lingpai/lingpai/provider/pages"
+	"github.com/lingpai/lingpai/pushes"
 	"github.com/lingpai/lingpai/server/telemetry"
 	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/memory"
@@ -112,6 +113,7 @@ type services struct {
 	handOffs   *authorize.HandOffs
 	wechat     *authorize.Wechat
 	wechatData *wechatdata.Service
+	pushes     *pushes.Service
 	appTokens  *wechatdata.AppTokens
 }
 
@@ -184,7 +186,14 @@ func (w wiring) wire() services {
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
 	w.server.scans = w.scans(authorizeService, apps, wechatDataConfig.AppTokens)
 	return services{registry, authorizeService, devices, handOffs, w.wechat(authorizeService, signIn, apps),
-		wechatData, wechatdata.NewAppTokens(wechatDataConfig)}
+		wechatData, w.pushes(vault, limiter), wechatdata.NewAppTokens(wechatDataConfig)}
+}
+
+// pushes returns the service for what WeChat pushes.
+func (w wiring) pushes(vault *wechat.Vault, limiter *limits.Limiter) *pushes.Service {
+	return pushes.New(pushes.Config{Pushes: w.config.Stores.Pushes, Withdrawals: w.config.Stores.Withdrawals,
+		Vault: vault, Limiter: limiter, Grace: w.config.Settings.DeletionGrace, Now: w.config.Now,
+		Logger: w.config.Logger})
 }
 
 // authorize returns the service for authorization requests.
@@ -278,7 +287,7 @@ func (w wiring) handler(s services) (http.Handler, error) {
 		Authorize: s.authorize, Devices: s.devices, Wechat: s.wechat, Scans: w.server.scans, HandOffs: s.handOffs,
 		Pages:          rendered,
 		ContextClasses: w.config.Settings.ContextClasses,
-		WechatData:     s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
+		WechatData:     s.wechatData, AppTokens: s.appTokens, Pushes: s.pushes, Accounts: w.server.Accounts,
 		WechatFiles: w.config.Settings.WechatFiles,
 		KeySet:      w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
 		Ready: w.server.readyUntilStopped(ready), Observe: observe, Bodies: w.server.bodies,

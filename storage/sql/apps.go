@@ -194,7 +194,7 @@ func (a *Apps) Rewrap(ctx context.Context) (int, error) {
 	if err != nil {
 		return secrets, err
 	}
-	pushes, err := a.db.Pushes().rewrap(ctx)
+	pushes, err := a.Pushes().rewrap(ctx)
 	return secrets + pushes, err
 }
 

@@ -94,14 +94,14 @@ func TestRewrap(t *testing.T) {
 	sealed, path := openSealed(t, ringOf(t, old))
 	push := identity.Push{Platform: identity.PlatformWechat, App: "wx1", Mode: identity.PushSecure,
 		Keys: identity.PushKeys{Token: "old", EncodingAESKey: "old key"}}
-	require.NoError(t, sealed.Pushes().Set(t.Context(), push, time.Hour))
+	require.NoError(t, sealed.Apps().Pushes().Set(t.Context(), push, time.Hour))
 	former := push.Keys
 	require.NoError(t, sealed.Apps().Add(t.Context(), newApp("wx3")))
 	one := push
 	one.App = "wx3" // without former keys
-	require.NoError(t, sealed.Pushes().Set(t.Context(), one, time.Hour))
+	require.NoError(t, sealed.Apps().Pushes().Set(t.Context(), one, time.Hour))
 	push.Keys = identity.PushKeys{Token: "token", EncodingAESKey: "key"}
-	require.NoError(t, sealed.Pushes().Set(t.Context(), push, time.Hour))
+	require.NoError(t, sealed.Apps().Pushes().Set(t.Context(), push, time.Hour))
 	both := openAt(t, path, ringOf(t, added+","+old))
 	require.NoError(t, both.Apps().Add(t.Context(), newApp("wx2")))
 	count, err := both.Apps().Rewrap(t.Context())
@@ -116,11 +116,11 @@ func TestRewrap(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, appSecret, found.Secret.Reveal())
 	}
-	found, err := alone.Pushes().Find(t.Context(), push.Platform, push.App)
+	found, err := alone.Apps().Pushes().Find(t.Context(), push.Platform, push.App)
 	require.NoError(t, err)
 	require.Equal(t, push.Keys, found.Keys)
 	require.Equal(t, former, found.FormerKeys)
-	found, err = alone.Pushes().Find(t.Context(), one.Platform, one.App)
+	found, err = alone.Apps().Pushes().Find(t.Context(), one.Platform, one.App)
 	require.NoError(t, err)
 	require.Equal(t, one.Keys, found.Keys)
 	require.Zero(t, found.FormerUntil)

@@ -87,6 +87,6 @@ func storesOf(db *DB) storagetest.Stores {
 		Accounts: db.Accounts(), Entitlements: db.Entitlements(), Deletions: db.Deletions(),
 		Events: db.Events(), Keys: db.Keys(),
 		Merges: db.Merges(), Imports: db.Imports(), Browsers: db.BrowserSessions(), Consents: db.Consents(),
-		Notices: db.LogoutNotices(), Pushes: db.Pushes(), Withdrawals: db.Withdrawals(),
+		Notices: db.LogoutNotices(), Pushes: db.Apps().Pushes(), Withdrawals: db.Deletions().Withdrawals(),
 	}
 }

@@ -57,8 +57,8 @@ func migrateUpAndDownAndUp(t *testing.T, open func() *DB) {
 	require.Equal(t, db.dialect.forUpdate != "", slices.ContainsFunc(made, locks))
 	require.Equal(t, []string{
 		"accounts", "apps", "browser_sessions", "clients", "consents", "ended_sessions", "events", "joins", "keys",
-		"logout_notices", "marks", "phone_uses", "profiles", "pushes", "retired_subjects", "sessions", "unions", "users",
-		"withdrawals",
+		"logout_notices", "marks", "phone_uses", "profiles", "pushes", "retired_subjects", "sessions", "unions",
+		"users", "withdrawals",
 	}, slices.DeleteFunc(slices.Clone(made), locks))
 
 	again, err := db.Schema().MigrateUp(ctx)

@@ -22,7 +22,7 @@ type Pushes struct{ db *DB }
 var _ identity.Pushes = (*Pushes)(nil)
 
 // Pushes returns the store of settings for message pushes.
-func (db *DB) Pushes() *Pushes { return &Pushes{db} }
+func (a *Apps) Pushes() *Pushes { return &Pushes{a.db} }
 
 type pushRow struct {
 	Platform    string

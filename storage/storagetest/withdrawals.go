@@ -35,7 +35,7 @@ var everything = identity.WithdrawnData{Suggested: true, Nickname: true, Picture
 	Phone: true}
 
 // withdraw applies a new withdrawal of what was there until now.
-func (f fixture) withdraw(t *testing.T, w identity.Withdrawal) {
+func withdraw(t *testing.T, f fixture, w identity.Withdrawal) {
 	t.Helper()
 	if w.At.IsZero() {
 		w.At = f.now(t)
@@ -51,7 +51,7 @@ func (f fixture) withdraw(t *testing.T, w identity.Withdrawal) {
 func newID() [32]byte { return sha256.Sum256([]byte(newName())) }
 
 // requireRecorded requires one event of a withdrawal by a user.
-func (f fixture) requireRecorded(t *testing.T, kind, userID, detail string) {
+func requireRecorded(t *testing.T, f fixture, kind, userID, detail string) {
 	t.Helper()
 	events := f.eventsOf(t, kind, userID)
 	require.Len(t, events, 1)
@@ -64,7 +64,7 @@ func suggested() identity.Profile {
 }
 
 // signInBy opens a session by an account, now.
-func (f fixture) signInBy(t *testing.T, user identity.User, client identity.Client,
+func signInBy(t *testing.T, f fixture, user identity.User, client identity.Client,
 	by identity.ExternalIdentity) identity.Session {
 	t.Helper()
 	session := newSession(user, client)
@@ -73,7 +73,7 @@ func (f fixture) signInBy(t *testing.T, user identity.User, client identity.Clie
 }
 
 // givePhone stores a phone number that was given now.
-func (f fixture) givePhone(t *testing.T, user identity.User) {
+func givePhone(t *testing.T, f fixture, user identity.User) {
 	t.Helper()
 	require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000",
 		SeenAt: f.now(t), Verified: true}))
@@ -96,7 +96,7 @@ func namedDataIsDeleted(t *testing.T, f fixture) {
 		"the phone number": {identity.WithdrawnData{Phone: true}, func(d *identity.Details) {
 			d.Phone = identity.Phone{}
 		}, "deleted the phone number"},
-		"everything": {everything, func(d *identity.Details) { d.Profile, d.Phone = identity.Profile{}, identity.Phone{} },
+		"everything": {everything, func(d *identity.Details) { *d = identity.Details{} },
 			"deleted the phone number, deleted the profile"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,17 +105,17 @@ func namedDataIsDeleted(t *testing.T, f fixture) {
 			for _, of := range []identity.User{user, bystander} {
 				_, err := f.Profiles.Suggest(t.Context(), of.ID, suggested())
 				require.NoError(t, err)
-				f.givePhone(t, of)
+				givePhone(t, f, of)
 			}
 			want, others := f.details(t, user.ID), f.details(t, bystander.ID)
 			of.delete(&want)
 			f.advance(time.Minute)
-			f.withdraw(t, identity.Withdrawal{Account: e.AccountKey, What: "6", Data: of.data})
+			withdraw(t, f, identity.Withdrawal{Account: e.AccountKey, What: "6", Data: of.data})
 			got := f.details(t, user.ID)
 			got.UpdatedAt = want.UpdatedAt
 			require.Equal(t, want, got)
 			require.Equal(t, others, f.details(t, bystander.ID))
-			f.requireRecorded(t, identity.EventAuthRevoked, user.ID, "wechat wx1 6: "+of.detail)
+			requireRecorded(t, f, identity.EventAuthRevoked, user.ID, "wechat wx1 6: "+of.detail)
 		})
 	}
 }
@@ -137,7 +137,7 @@ func chosenProfileIsKept(t *testing.T, f fixture) {
 		{identity.WithdrawnData{Email: true}, func(p *identity.Profile) { p.Email = "" }},
 		{identity.WithdrawnData{Address: true}, func(p *identity.Profile) { p.Address = "" }},
 	} {
-		f.withdraw(t, identity.Withdrawal{Account: e.AccountKey, Data: step.data})
+		withdraw(t, f, identity.Withdrawal{Account: e.AccountKey, Data: step.data})
 		step.delete(&chosen)
 		require.Equal(t, chosen, f.details(t, user.ID).Profile)
 		require.True(t, f.details(t, user.ID).Chosen)
@@ -149,24 +149,25 @@ func dataOfMergedUsers(t *testing.T, f fixture) {
 	retired, survivor := f.requireNewUser(t, e), f.requireNewUser(t, newIdentity("wx2"))
 	_, err := f.Profiles.Suggest(t.Context(), retired.ID, suggested())
 	require.NoError(t, err)
-	f.givePhone(t, retired)
+	givePhone(t, f, retired)
 	f.merge(t, retired, survivor)
 	f.advance(time.Minute)
-	f.withdraw(t, identity.Withdrawal{Account: e.AccountKey, Data: everything})
+	withdraw(t, f, identity.Withdrawal{Account: e.AccountKey, Data: everything})
 	details := f.details(t, retired.ID)
 	require.Zero(t, details.Profile)
 	require.Zero(t, details.Phone)
-	f.requireRecorded(t, identity.EventAuthRevoked, survivor.ID, "wechat wx1: deleted the phone number, deleted the profile")
+	requireRecorded(t, f, identity.EventAuthRevoked, survivor.ID,
+		"wechat wx1: deleted the phone number, deleted the profile")
 }
 
 func sessionsOfAccountEnd(t *testing.T, f fixture) {
 	s := newSignedIn(t, f)
 	f.advance(time.Minute)
-	f.withdraw(t, identity.Withdrawal{Account: s.account.AccountKey, Ends: true})
+	withdraw(t, f, identity.Withdrawal{Account: s.account.AccountKey, Ends: true})
 	active := []string{"browser", "client", "client offline", "app"}
 	s.require(t, f, identity.EndedByPlatform, active...)
 	s.requireNotices(t, f, active)
-	f.requireRecorded(t, identity.EventAuthRevoked, s.user.ID, "wechat wx1: ended 3 sessions")
+	requireRecorded(t, f, identity.EventAuthRevoked, s.user.ID, "wechat wx1: ended 3 sessions")
 }
 
 // laterStays: a notice that is a day late must not undo what the user has given since.
@@ -174,21 +175,21 @@ func laterStays(t *testing.T, f fixture) {
 	e := newIdentity("wx1")
 	user := f.requireNewUser(t, e)
 	client := f.newClient(t)
-	f.signInBy(t, user, client, e)
+	signInBy(t, f, user, client, e)
 	_, err := f.Profiles.Suggest(t.Context(), user.ID, suggested())
 	require.NoError(t, err)
 	f.advance(time.Minute)
 	withdrawnAt := f.now(t)
 
 	f.advance(time.Hour)
-	f.givePhone(t, user) // which is no reason to keep the profile
-	after := f.signInBy(t, user, client, e)
+	givePhone(t, f, user) // which is no reason to keep the profile
+	after := signInBy(t, f, user, client, e)
 	byAccount := newBrowserSession(user)
 	byAccount.Account = e.AccountKey
 	visited := openBrowser(t, f, byAccount, "")
 	f.advance(23 * time.Hour)
 	late := identity.Withdrawal{Account: e.AccountKey, At: withdrawnAt, Data: everything, Ends: true}
-	f.withdraw(t, late)
+	withdraw(t, f, late)
 	f.requireLive(t, user, after.ID)
 	require.Len(t, seenIn(t, f, visited), 1)
 	details := f.details(t, user.ID)
@@ -197,21 +198,21 @@ func laterStays(t *testing.T, f fixture) {
 
 	_, err = f.Profiles.Suggest(t.Context(), user.ID, suggested())
 	require.NoError(t, err)
-	f.withdraw(t, late)
+	withdraw(t, f, late)
 	require.Equal(t, suggested(), f.details(t, user.ID).Profile)
 
 	created := newIdentity("wx1")
 	late.Account, late.Closed = created.AccountKey, true
 	since := f.requireNewUser(t, created)
-	f.withdraw(t, late)
+	withdraw(t, f, late)
 	f.requireAccounts(t, since, created.AccountKey)
-	f.requireRecorded(t, identity.EventAuthRevoked, since.ID, "wechat wx1: nothing to do")
+	requireRecorded(t, f, identity.EventAuthRevoked, since.ID, "wechat wx1: nothing to do")
 }
 
 func signInInFlight(t *testing.T, f fixture) {
 	e := newIdentity("wx1")
 	read := f.requireNewUser(t, e)
-	f.withdraw(t, identity.Withdrawal{Account: e.AccountKey, Ends: true})
+	withdraw(t, f, identity.Withdrawal{Account: e.AccountKey, Ends: true})
 	session := newSession(read, f.newClient(t))
 	session.Account = e.AccountKey
 	_, err := f.Sessions.Open(t.Context(), session, read.AuthEpoch, lifetimes(), 0)
@@ -221,7 +222,7 @@ func signInInFlight(t *testing.T, f fixture) {
 func appliedOnce(t *testing.T, f fixture) {
 	e, id := newIdentity("wx1"), newID()
 	user := f.requireNewUser(t, e)
-	f.givePhone(t, user)
+	givePhone(t, f, user)
 	f.advance(time.Minute)
 	w := identity.Withdrawal{Kind: identity.EventAuthRevoked, Account: e.AccountKey, At: f.now(t), Data: everything}
 	for n := range 3 {
@@ -266,7 +267,7 @@ func parallelWithdrawalsOfOne(t *testing.T, f fixture) {
 func unknownUserWithdraws(t *testing.T, f fixture) {
 	before := len(f.eventsOf(t, identity.EventInfoModified, ""))
 	for _, subject := range append(texts(), newName()) {
-		f.withdraw(t, identity.Withdrawal{Kind: identity.EventInfoModified, Data: everything, Ends: true, Closed: true,
+		withdraw(t, f, identity.Withdrawal{Kind: identity.EventInfoModified, Data: everything, Ends: true, Closed: true,
 			Account: identity.AccountKey{Platform: identity.PlatformWechat, App: "wx1", Subject: subject}})
 	}
 	events := f.eventsOf(t, identity.EventInfoModified, "")
@@ -277,7 +278,7 @@ func unknownUserWithdraws(t *testing.T, f fixture) {
 func closedAccountIsRemoved(t *testing.T, f fixture) {
 	s := newSignedIn(t, f)
 	f.advance(time.Minute)
-	f.withdraw(t, identity.Withdrawal{Kind: identity.EventAuthCancelled, Account: s.account.AccountKey, Ends: true,
+	withdraw(t, f, identity.Withdrawal{Kind: identity.EventAuthCancelled, Account: s.account.AccountKey, Ends: true,
 		Closed: true, Grace: time.Hour})
 	accounts, err := f.Accounts.List(t.Context(), s.user.ID)
 	require.NoError(t, err)
@@ -286,12 +287,12 @@ func closedAccountIsRemoved(t *testing.T, f fixture) {
 	s.require(t, f, identity.EndedByPlatform, "browser", "client", "client offline", "app")
 	require.False(t, f.user(t, s.user.ID).DeletionRequested())
 	require.Len(t, f.eventsOf(t, identity.EventUnlinked, s.user.ID), 1)
-	f.requireRecorded(t, identity.EventAuthCancelled, s.user.ID, "wechat wx1: ended 3 sessions, removed 1 accounts")
+	requireRecorded(t, f, identity.EventAuthCancelled, s.user.ID, "wechat wx1: ended 3 sessions, removed 1 accounts")
 
 	named := f.newUser(t) // with a name and a password
 	e := newIdentity("wx1")
 	f.link(t, named, e)
-	f.withdraw(t, identity.Withdrawal{Account: e.AccountKey, Closed: true})
+	withdraw(t, f, identity.Withdrawal{Account: e.AccountKey, Closed: true})
 	f.requireAccounts(t, named)
 	require.False(t, f.user(t, named.ID).DeletionRequested())
 }
@@ -303,7 +304,7 @@ func closedUnionIsRemoved(t *testing.T, f fixture) {
 	user := f.requireNewUser(t, one)
 	f.requireUser(t, user, two)
 	f.link(t, user, other)
-	f.withdraw(t, identity.Withdrawal{Account: one.AccountKey, Closed: true})
+	withdraw(t, f, identity.Withdrawal{Account: one.AccountKey, Closed: true})
 	f.requireAccounts(t, user, other.AccountKey)
 
 	// the accounts of one person at WeChat are no other way to sign in
@@ -311,22 +312,22 @@ func closedUnionIsRemoved(t *testing.T, f fixture) {
 	one, two = inUnion("op", union, newIdentity("wx1")), inUnion("op", union, newIdentity("wx2"))
 	user = f.requireNewUser(t, one)
 	f.requireUser(t, user, two)
-	f.withdraw(t, identity.Withdrawal{Account: one.AccountKey, Closed: true, Grace: time.Hour})
+	withdraw(t, f, identity.Withdrawal{Account: one.AccountKey, Closed: true, Grace: time.Hour})
 	require.True(t, f.user(t, user.ID).DeletionRequested())
 }
 
 func lastAccountIsClosed(t *testing.T, f fixture) {
 	e := newIdentity("wx1")
 	user := f.requireNewUser(t, e)
-	f.signInBy(t, user, f.newClient(t), e)
+	signInBy(t, f, user, f.newClient(t), e)
 	f.advance(time.Minute)
 	before := f.now(t)
-	f.withdraw(t, identity.Withdrawal{Kind: identity.EventAuthCancelled, Account: e.AccountKey, Data: everything,
+	withdraw(t, f, identity.Withdrawal{Kind: identity.EventAuthCancelled, Account: e.AccountKey, Data: everything,
 		Ends: true, Closed: true, Grace: time.Hour})
 	f.requireLive(t, user)
 	between(t, before.Add(time.Hour), f.now(t).Add(time.Hour), f.user(t, user.ID).DeletesAt)
 	require.Len(t, f.eventsOf(t, identity.EventDeletionRequested, user.ID), 1)
-	f.requireRecorded(t, identity.EventAuthCancelled, user.ID, "wechat wx1: ended 1 sessions, "+
+	requireRecorded(t, f, identity.EventAuthCancelled, user.ID, "wechat wx1: ended 1 sessions, "+
 		"scheduled the deletion of the user, who has no other way to sign in")
 	f.advance(time.Hour + time.Second)
 	f.purge(t)
@@ -342,14 +343,14 @@ func closedAccountIsUsed(t *testing.T, f fixture) {
 	f.advance(time.Minute)
 	closedAt := f.now(t)
 	f.advance(time.Minute)
-	session := f.signInBy(t, user, f.newClient(t), e)
+	session := signInBy(t, f, user, f.newClient(t), e)
 	f.advance(time.Minute)
-	f.withdraw(t, identity.Withdrawal{Kind: identity.EventAuthCancelled, Account: e.AccountKey, At: closedAt,
+	withdraw(t, f, identity.Withdrawal{Kind: identity.EventAuthCancelled, Account: e.AccountKey, At: closedAt,
 		Ends: true, Closed: true})
 	f.requireLive(t, user, session.ID)
 	f.requireAccounts(t, user, e.AccountKey)
 	require.False(t, f.user(t, user.ID).DeletionRequested())
-	f.requireRecorded(t, identity.EventAuthCancelled, user.ID,
+	requireRecorded(t, f, identity.EventAuthCancelled, user.ID,
 		"wechat wx1: kept the account, which has signed in since")
 }
 

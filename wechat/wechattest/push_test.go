@@ -67,7 +67,7 @@ func TestPushesInEveryModeAndFormat(t *testing.T) {
 				pushed, err := w.Push(wechattest.PushMessage{AppID: appID, User: "ada",
 					Event: "user_authorization_revoke", RevokeInfo: "8", CreateTime: 1714112445})
 				require.NoError(t, err)
-				require.Equal(t, wechattest.Pushed{Tries: 1, Acknowledged: true, Status: 200, Answer: "success"}, pushed)
+				require.Equal(t, wechattest.Pushed{1, true, 200, "success"}, pushed)
 				require.Len(t, r.bodies, 1)
 				require.Equal(t, mode != "plain", strings.Contains(r.bodies[0], "Encrypt"))
 				require.Equal(t, mode == "plain" || mode == "compatible", strings.Contains(r.bodies[0], "RevokeInfo"))

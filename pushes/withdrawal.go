@@ -1,0 +1,121 @@
+package pushes
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// The events by which WeChat reports that permissions were withdrawn.
+// https://developers.weixin.qq.com/miniprogram/dev/server/event_push/platform/authorized_user_information_changes
+// https://developers.weixin.qq.com/doc/service/guide/h5/authorization_change.html
+// https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/authorization_change.html
+const (
+	infoModified  = "user_info_modified"
+	authRevoked   = "user_authorization_revoke"
+	authCancelled = "user_authorization_cancellation"
+)
+
+// wholeApp is the RevokeInfo of a website or a mobile app.
+const wholeApp = 301
+
+// byRevokeInfo is what must be deleted for each RevokeInfo about data that this server may have. The others, such as
+// the microphone (5) or the location (13), concern only what the mini-program itself stores.
+var byRevokeInfo = map[int]identity.WithdrawnData{
+	2:        {Address: true},
+	6:        {Suggested: true}, // nickname and picture
+	8:        {Phone: true},
+	16:       {Email: true},
+	19:       {Suggested: true, Nickname: true}, // chosen with WeChat's keyboard
+	20:       {Suggested: true, Picture: true},  // chosen with WeChat's component
+	201:      {Address: true},
+	205:      {Suggested: true},
+	wholeApp: whole,
+}
+
+// whole is everything that came from WeChat.
+var whole = identity.WithdrawnData{Suggested: true, Phone: true}
+
+// maxAhead is how far CreateTime may be in the future, since clocks differ.
+const maxAhead = 10 * time.Minute
+
+// apply applies an event, if it is one that withdraws permissions.
+func (s *Service) apply(ctx context.Context, appID string, message wechat.Push) error {
+	withdrawal, forget, ok := withdrawalOf(message)
+	if !ok {
+		return nil
+	}
+	seconds, err := strconv.ParseInt(message.CreateTime, 10, 64)
+	if err != nil || seconds <= 0 || seconds > s.config.Now().Add(maxAhead).Unix() {
+		return s.refuse(ctx, appID)
+	}
+	withdrawal.At = time.Unix(seconds, 0)
+	withdrawal.Account = identity.AccountKey{Platform: identity.PlatformWechat, App: appID, Subject: message.OpenID}
+	withdrawal.Grace = s.config.Grace
+	// with an actor, the audit log has one entry for each notice, however many there are
+	actor := identity.ActorFrom(ctx)
+	actor.Name = "WeChat"
+	if _, err := s.config.Withdrawals.Apply(identity.WithActor(ctx, actor), idOf(withdrawal, message),
+		withdrawal); err != nil {
+		return oauth.StoreFailed(err)
+	}
+	if !forget {
+		return nil
+	}
+	// after the transaction, which a store that is gone must not delay, and also if the notice is repeated
+	account := wechat.Account{AppID: appID, OpenID: message.OpenID}
+	if err := s.config.Vault.Forget(ctx, account, withdrawal.At.Add(time.Second)); err != nil {
+		return oauth.StoreFailed(err)
+	}
+	return nil
+}
+
+// withdrawalOf returns what an event withdraws, and whether the user's session key must be forgotten.
+func withdrawalOf(message wechat.Push) (withdrawal identity.Withdrawal, forget, ok bool) {
+	switch message.Event {
+	case infoModified:
+		return identity.Withdrawal{Kind: identity.EventInfoModified,
+			Data: identity.WithdrawnData{Suggested: true}}, false, true
+	case authCancelled:
+		return identity.Withdrawal{Kind: identity.EventAuthCancelled, Data: whole, Ends: true, Closed: true}, true, true
+	case authRevoked:
+		withdrawal, forget = revoked(message.RevokeInfo)
+		return withdrawal, forget, true
+	}
+	return identity.Withdrawal{}, false, false
+}
+
+// revoked returns what a RevokeInfo withdraws. Sessions end only if it concerns this server.
+func revoked(info string) (withdrawal identity.Withdrawal, forget bool) {
+	withdrawal.Kind = identity.EventAuthRevoked
+	numbers := strings.FieldsFunc(info, func(char rune) bool { return char < '0' || char > '9' })
+	for _, text := range numbers[:min(len(numbers), maxNumbers)] {
+		number, err := strconv.Atoi(text)
+		if err != nil {
+			continue
+		}
+		withdrawal.What = strings.TrimSpace(withdrawal.What + " " + strconv.Itoa(number))
+		data, known := byRevokeInfo[number]
+		withdrawal.Data = withdrawal.Data.And(data)
+		withdrawal.Ends = withdrawal.Ends || known
+		forget = forget || number == wholeApp
+	}
+	return withdrawal, forget
+}
+
+// maxNumbers limits the numbers in one RevokeInfo. WeChat documents about 25.
+const maxNumbers = 32
+
+// idOf returns what a push has in common with its repetitions.
+func idOf(w identity.Withdrawal, message wechat.Push) [sha256.Size]byte {
+	text, _ := json.Marshal([]string{w.Account.Platform, w.Account.App, w.Account.Subject, message.Event,
+		message.CreateTime, message.RevokeInfo}) // of strings, it never fails
+	return sha256.Sum256(text)
+}
