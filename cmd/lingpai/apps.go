@@ -21,7 +21,7 @@ import (
 func newAppsCommand() *cobra.Command {
 	return group("apps", "Manage WeChat and QQ apps", addAppCommand(), listAppsCommand(), updateAppCommand(),
 		rotateAppSecretCommand(), setOpenPlatformCommand(), setPhoneBudgetCommand(), testAppCommand(),
-		removeAppCommand())
+		pushAppCommand(), removeAppCommand())
 }
 
 func addAppCommand() *cobra.Command {

@@ -73,6 +73,8 @@ func eventKinds() []string {
 		identity.EventClientRefreshKeys, identity.EventLegacyAudience, identity.EventClientDisabled,
 		identity.EventAppAdded, identity.EventAppUpdated, identity.EventAppRemoved, identity.EventAppSecret,
 		identity.EventAppOpen, identity.EventAppPhoneBudget,
+		identity.EventAppPush, identity.EventInfoModified, identity.EventAuthRevoked, identity.EventAuthCancelled,
+		identity.EventPushRefused,
 		identity.EventUserCreated, identity.EventUserDisabled, identity.EventUserEnabled, identity.EventPasswordSet,
 		identity.EventHashRenewed, identity.EventRoleGranted, identity.EventRoleRevoked,
 		identity.EventClaimsSet, identity.EventUserNamed, identity.EventRegistered, identity.EventPhoneSet,

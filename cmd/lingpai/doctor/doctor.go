@@ -84,6 +84,7 @@ func (d *doctor) checks() []check {
 		{"clock", nil, needsNothing, d.checkClock},
 		{"apps", []string{"master_key", "wechat.base_url", "wechat.timeout", "qq.base_url"}, needsMigrated,
 			d.checkApps},
+		{"pushes", nil, needsMigrated, func(ctx context.Context) { checkPushes(ctx, d.report, d.database) }},
 		{"clients", nil, needsMigrated, d.checkClients},
 		{"notices", nil, needsMigrated, func(ctx context.Context) { checkNotices(ctx, d.report, d.database) }},
 	}

@@ -1,0 +1,61 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// checkPushes reports for each app of WeChat whether it tells the server that users have withdrawn permissions.
+func checkPushes(ctx context.Context, report *report, database *sql.DB) {
+	apps, err := within(ctx, database.Apps().List)
+	if err != nil {
+		report.fault("cannot be listed: "+report.words(err), checkDatabaseURL)
+		return
+	}
+	pushes, err := within(ctx, database.Apps().Pushes().List)
+	if err != nil {
+		report.fault("cannot be listed: "+report.words(err), checkDatabaseURL)
+		return
+	}
+	apps = slices.DeleteFunc(apps, func(app identity.App) bool { return app.Platform != identity.PlatformWechat })
+	if len(apps) == 0 {
+		report.ok("there is no app of WeChat that could push messages")
+	}
+	for _, app := range apps {
+		n := slices.IndexFunc(pushes, func(p identity.Push) bool {
+			return p.Platform == app.Platform && p.App == app.ID
+		})
+		if n < 0 {
+			report.ok("note: " + app.ID + ": WeChat pushes no messages, so the server does not learn that users " +
+				"have withdrawn permissions there; to change that: lingpai apps push " + app.ID)
+			continue
+		}
+		report.judgePush(pushes[n])
+	}
+}
+
+func (r *report) judgePush(push identity.Push) {
+	show := "lingpai apps push " + push.App
+	switch {
+	case push.VerifiedAt.IsZero():
+		r.warning(push.App+": WeChat has not verified the URL with the present Token, so it pushes nothing with it",
+			"enter at WeChat what this prints: "+show)
+	case push.ReceivedAt.IsZero():
+		r.ok(fmt.Sprintf("%s: WeChat verified the URL at %s, and has pushed nothing yet", push.App,
+			instant(push.VerifiedAt)))
+	default:
+		r.ok(fmt.Sprintf("%s: WeChat verified the URL at %s, and pushed a message last at %s", push.App,
+			instant(push.VerifiedAt), instant(push.ReceivedAt)))
+	}
+	if push.Mode == identity.PushPlain {
+		r.warning(push.App+": WeChat pushes messages in clear, and their signature does not cover them",
+			"unless another program needs that: "+show+" --mode "+identity.PushSecure)
+	}
+}
+
+func instant(at time.Time) string { return at.UTC().Format(time.RFC3339) }
