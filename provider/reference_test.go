@@ -16,6 +16,7 @@ func allRoutes() []route {
 	errs := newErrorWriter(slog.New(slog.DiscardHandler))
 	return slices.Concat((Config{}).routes("", newSlots(0, errs), errs), browserRoutes("", nil),
 		scanEndpoint{}.routes("/scan", errs), wechatDataRoutes("/wechat", nil, errs),
+		pushEndpoint{errs: errs}.routes(""),
 		(&accountAPI{errs: errs}).routes("/account/v1"), wechatFileRoutes("", map[string][]byte{"NAME.txt": nil}))
 }
 

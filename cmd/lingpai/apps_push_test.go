@@ -99,8 +99,20 @@ func TestDoctorShowsPushes(t *testing.T) {
 	requireFinding(t, o.examined(), "pushes", statusWarning, "in clear", "--mode secure")
 }
 
-// TestOnePushAtTwoReplicas at the same time, as when WeChat repeats it while the first is still in flight: it is applied
-// once, and both are acknowledged.
+// TestDevPushes: a withdrawn permission can be tried with two calls of the simulator.
+func TestDevPushes(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	d := o.develop(t.TempDir())
+	require.Equal(t, http.StatusOK, d.signIn().status)
+	body := fmt.Sprintf(`{"appid":%q,"user":"bob","event":"user_authorization_revoke","revoke_info":"8"}`,
+		d.MiniProgram.AppID)
+	pushed := postJSON(t, d.Simulator.URL+"/_sim/push", body)
+	require.Equal(t, "success", pushed.text("answer"))
+}
+
+// TestOnePushAtTwoReplicas at the same time, as when WeChat repeats it while the first is still in flight: it is
+// applied once, and all are acknowledged.
 func TestOnePushAtTwoReplicas(t *testing.T) {
 	t.Parallel()
 	f := onSharedServers(t)

@@ -105,6 +105,7 @@ func Run(ctx context.Context, o Options) error {
 		stop()
 		return errors.Join(fmt.Errorf("the provider is up but its first token failed: %w", err), <-served)
 	}
+	o.setPush(ctx, c, database, seeds.AppID)
 	requests.start(o.log())
 	if err := printReady(o.Stdout, o.JSON, c, seeds, tried); err != nil {
 		return err

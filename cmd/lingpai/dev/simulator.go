@@ -11,7 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/cmd/lingpai/simulator"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -85,6 +90,27 @@ func registerApp(ctx context.Context, base string, app wechattest.App) error {
 	body, err := json.Marshal(app)
 	if err == nil {
 		_, err = post(ctx, base+"/_sim/apps", "application/json", string(body))
+	}
+	return err
+}
+
+// setPush lets the simulator push messages about an app to the server, which must be serving. Older simulators cannot.
+func (o Options) setPush(ctx context.Context, c settings.Settings, database *sql.DB, appID string) {
+	if err := setPush(ctx, c, database, appID); err != nil && ctx.Err() == nil {
+		fmt.Fprintf(o.Stderr, "the simulator will push no messages about the mini-program: %v\n", err)
+	}
+}
+
+func setPush(ctx context.Context, c settings.Settings, database *sql.DB, appID string) error {
+	apps := admin.NewApps(database.Apps(), database.Clients())
+	push, err := admin.NewPushes(apps, database.Apps().Pushes()).Set(ctx, identity.Actor{}, appID, admin.PushChange{})
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(wechattest.PushSettings{AppID: appID, URL: c.Issuer + provider.WechatPushPath + appID,
+		Token: push.Keys.Token.Reveal(), EncodingAESKey: push.Keys.EncodingAESKey.Reveal(), Mode: push.Mode})
+	if err == nil {
+		_, err = post(ctx, c.WechatBaseURL+"/_sim/push_settings", "application/json", string(body))
 	}
 	return err
 }
