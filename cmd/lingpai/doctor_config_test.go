@@ -33,8 +33,8 @@ func TestDoctorReportsAllProblemsOfTheConfigurationAndContinues(t *testing.T) {
 	a := o.types("", "doctor", "--config", "none.yaml")
 	require.Equal(t, 1, a.code)
 	require.Regexp(t, `(?m)^fault +configuration +--config: cannot read none.yaml`, a.stdout)
-	require.Equal(t, 9, strings.Count(a.stdout, "not checked, since the configuration file cannot be read"))
-	require.Contains(t, a.stdout, "1 fault, no warnings, 9 not checked\n")
+	require.Equal(t, 10, strings.Count(a.stdout, "not checked, since the configuration file cannot be read"))
+	require.Contains(t, a.stdout, "1 fault, no warnings, 10 not checked\n")
 	require.Contains(t, a.stderr, "lingpai: there are faults")
 	require.Contains(t, o.refused("doctor", "--output", "yaml"), "is neither table nor json")
 }

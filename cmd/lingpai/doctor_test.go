@@ -120,7 +120,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	text := o.ok("doctor")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for n, name := range []string{"configuration", "database", "migrations", "redis", "keys", "wechat",
-		"clock", "apps", "clients", "notices"} {
+		"clock", "apps", "pushes", "clients", "notices"} {
 		require.Regexp(t, `^ok +`+name+` +\S`, lines[n])
 	}
 	require.Equal(t, "no faults, no warnings", lines[len(lines)-1])
