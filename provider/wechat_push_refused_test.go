@@ -241,6 +241,39 @@ func TestStoreFailsDuringAPush(t *testing.T) {
 	require.Len(t, w.eventsOf(identity.EventAuthRevoked), 3, "8 and 8, and the 6 that failed afterwards")
 }
 
+// heldWithdrawals applies nothing until it may.
+type heldWithdrawals struct {
+	identity.Withdrawals
+	came, hold chan struct{}
+}
+
+func (h *heldWithdrawals) Apply(ctx context.Context, id [32]byte, w identity.Withdrawal) (bool, error) {
+	h.came <- struct{}{}
+	<-h.hold
+	return h.Withdrawals.Apply(context.WithoutCancel(ctx), id, w)
+}
+
+// TestPushesHaveSlotsOfTheirOwn: however many come, users can sign in, and what finds no slot is not acknowledged.
+func TestPushesHaveSlotsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	held := &heldWithdrawals{came: make(chan struct{}, 10), hold: make(chan struct{})}
+	w := newPushEnv(t, func(s *settings) {
+		s.inFlight = 1 // of quick requests, and one of pushes
+		s.stores = func(stores *server.Stores) { held.Withdrawals, stores.Withdrawals = stores.Withdrawals, held }
+	})
+	first, second := w.capture(testApp, revoke("ada", "8")), w.capture(testApp, revoke("bob", "8"))
+	answers := make(chan answer, 1)
+	go func() { answers <- w.deliver(testApp, first) }()
+	<-held.came
+	session := w.signIn("ada")
+	requireTokens(t, w.token(refreshForm(session.text("refresh_token"))))
+	refused := w.deliver(testApp, second)
+	require.Equal(t, http.StatusServiceUnavailable, refused.status)
+	close(held.hold)
+	requireAcknowledged(t, <-answers)
+	requireAcknowledged(t, w.deliver(testApp, second))
+}
+
 // TestManyPushesAtOnce: what is acknowledged is applied, once.
 func TestManyPushesAtOnce(t *testing.T) {
 	t.Parallel()
