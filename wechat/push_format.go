@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -53,7 +54,7 @@ func parsePushXML(body []byte) (map[string]string, error) {
 	var text strings.Builder
 	for done := false; ; {
 		token, err := decoder.Token()
-		if err == io.EOF && done {
+		if errors.Is(err, io.EOF) && done {
 			return texts, nil
 		}
 		if err != nil {
