@@ -66,21 +66,12 @@ func Run(ctx context.Context, o Options) error {
 	if c.WechatBaseURL, err = startSimulator(ctx, o, seeds.simulated(c.Issuer)); err != nil {
 		return err
 	}
-	c.Scan = true
-	c.ScanLinkApp = cmp.Or(c.ScanLinkApp, seeds.AppID)
-	if len(c.WechatApps) == 0 {
-		c.WechatApps = []string{seeds.browserApp(identity.KindWebsite).ID,
-			seeds.browserApp(identity.KindOfficialAccount).ID}
-	}
-	if c.QQBaseURL == inProcess {
-		c.QQBaseURL = c.WechatBaseURL + simulator.QQPath
-	}
+	useSimulated(&c, seeds)
 	volatile, err := server.OpenVolatile(c)
 	if err != nil {
 		return err
 	}
 	defer volatile.Close()
-	c.Pages.Scopes = scopeWords(c.Pages.Scopes)
 	process, err := server.New(ctx, server.Config{Settings: c, Stores: server.StoresOf(database), Volatile: volatile,
 		Logger: logger})
 	if err != nil {
@@ -111,6 +102,17 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	return <-served
+}
+
+// useSimulated sets what needs the simulator and its apps, unless it is set already.
+func useSimulated(c *settings.Settings, s seeds) {
+	c.Scan, c.ScanLinkApp, c.Pages.Scopes = true, cmp.Or(c.ScanLinkApp, s.AppID), scopeWords(c.Pages.Scopes)
+	if len(c.WechatApps) == 0 {
+		c.WechatApps = []string{s.browserApp(identity.KindWebsite).ID, s.browserApp(identity.KindOfficialAccount).ID}
+	}
+	if c.QQBaseURL == inProcess {
+		c.QQBaseURL = c.WechatBaseURL + simulator.QQPath
+	}
 }
 
 // LoadOptions are the defaults and limits of the configuration, for an address to listen on and a folder for data.
