@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -53,6 +54,9 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 		return browser, seen, oauth.StoreFailed(err)
 	}
 	before := s.readSeen(seen, r, browser, now)
+	slices.SortStableFunc(users, func(one, other identity.SignedIn) int { // who is here for one client only goes first
+		return cmp.Compare(min(len(one.ClientID), 1), min(len(other.ClientID), 1))
+	})
 	var replaced, dropped string
 	var kept [][sha256.Size]byte
 	for _, user := range users {
@@ -93,14 +97,14 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 	return browser, s.writeSeen(Seen{At: before.At, Chosen: session.ID}, r, browser), nil
 }
 
-// Choose records that the user of a browser session was chosen for a request. It returns oauth.LoginRequired if nobody
-// is signed in with it in this browser.
-func (s *Service) Choose(ctx context.Context, r Request, browser Browser, seen, id string) (string, error) {
-	_, now, err := s.signedIn(ctx, r, browser, id)
+// Choose records that the user of a browser session was chosen for a request. It returns the browser with them before
+// all others, and oauth.LoginRequired if nobody is signed in with the session in this browser.
+func (s *Service) Choose(ctx context.Context, r Request, browser Browser, seen, id string) (Browser, string, error) {
+	user, now, err := s.signedIn(ctx, r, browser, id)
 	if err != nil {
-		return "", err
+		return browser, "", err
 	}
-	return s.step(r, browser, seen, now, Seen{Chosen: id}), nil
+	return browser.first(user.SecretHash), s.step(r, browser, seen, now, Seen{Chosen: id}), nil
 }
 
 // Consent records that the user of a browser session allows what a request asks for. It returns oauth.LoginRequired if

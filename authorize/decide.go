@@ -91,12 +91,13 @@ func (r Request) page(d decision, code oauth.Code, description string) decision 
 
 // choose returns the user that the request is answered for; false if the browser has to ask. If the session that was
 // chosen has ended, nobody else takes its place unasked. Who was the last to come here, by a hand-off for this client,
-// was asked then.
+// was asked then, and goes on unless the client hints at somebody else.
 func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.SignedIn, bool) {
 	if chosen := sessionOf(candidates, seen.Chosen); chosen != nil {
 		return *chosen, true
 	}
-	handedOver := len(candidates) > 0 && candidates[0].ClientID != ""
+	handedOver := len(candidates) > 0 && candidates[0].ClientID != "" &&
+		(r.LoginHint == "" || r.LoginHint == candidates[0].User.Username)
 	if len(candidates) != 1 && !handedOver || seen.Chosen != "" || r.asks(promptSelectAccount) {
 		return identity.SignedIn{}, false
 	}
@@ -104,9 +105,9 @@ func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.Sign
 }
 
 // fresh reports whether a user signed in recently enough. A sign-in after the request was first seen always is: the
-// store's clock has measured both.
+// store's clock has measured both. It does not have to have been here, if a mini-program has handed it over.
 func fresh(r Request, user identity.SignedIn, at situation) bool {
-	if !at.seen.At.IsZero() && !user.AuthTime.Before(at.seen.At) {
+	if user.Method != identity.MethodHandOff && !at.seen.At.IsZero() && !user.AuthTime.Before(at.seen.At) {
 		return true
 	}
 	return !r.asks(promptLogin) && (r.MaxAge < 0 || at.now.Sub(user.AuthTime) <= r.MaxAge)

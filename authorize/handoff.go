@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,6 +49,7 @@ type ticket struct {
 	Epoch    int64  `json:"e"`
 	Session  string `json:"s"` // id of the mini-program's session
 	Opens    string `json:"b"` // id of the browser session
+	Random   []byte `json:"r"` // of this ticket alone, for the secret of that
 	Expires  int64  `json:"x"` // Unix time in milliseconds
 }
 
@@ -83,7 +83,8 @@ func (h *HandOffs) Ticket(ctx context.Context, session identity.Session, now tim
 		return "", oauth.StoreFailed(err)
 	}
 	sealed, err := h.seal(ticketPurpose, nil, ticket{ClientID: clientID, UserID: user.ID, Epoch: user.AuthEpoch,
-		Session: session.ID, Opens: identity.NewSessionID(), Expires: now.Add(TicketLifetime).UnixMilli()})
+		Session: session.ID, Opens: identity.NewSessionID(), Random: newSecret(),
+		Expires: now.Add(TicketLifetime).UnixMilli()})
 	return ticketPrefix + sealed, err
 }
 
@@ -127,7 +128,9 @@ type HandOff struct {
 	Others  []identity.SignedIn // who else is
 	Start   string              // URL at which the client begins a sign-in
 
-	opens identity.BrowserSession
+	opens  identity.BrowserSession
+	random []byte  // of the ticket
+	first  Browser // with the user before all others, if Here
 }
 
 // Parameters of the page of a hand-off.
@@ -161,9 +164,8 @@ func (h *HandOffs) Read(ctx context.Context, form url.Values, browser Browser) (
 		return HandOff{}, oauth.StoreFailed(err)
 	}
 	off.Others = usable(off.Request, all)
-	if off.Here = slices.ContainsFunc(off.Others, func(user identity.SignedIn) bool {
-		return user.UserID == t.UserID
-	}); off.Here {
+	if n := slices.IndexFunc(off.Others, func(user identity.SignedIn) bool { return user.UserID == t.UserID }); n >= 0 {
+		off.Here, off.first = true, browser.first(off.Others[n].SecretHash)
 		return off, nil
 	}
 	if err := h.check(ctx, &off, t, now); err != nil {
@@ -217,7 +219,9 @@ func (h *HandOffs) check(ctx context.Context, off *HandOff, t ticket, now time.T
 		return oauth.StoreFailed(err)
 	}
 	off.opens = identity.BrowserSession{ID: t.Opens, UserID: session.UserID, Epoch: t.Epoch, Account: session.Account,
-		ClientID: t.ClientID, Method: identity.MethodHandOff, AuthTime: session.AuthTime, ExpiresAt: session.ExpiresAt}
+		ClientID: t.ClientID, HandedBy: session.ID, Method: identity.MethodHandOff, AuthTime: session.AuthTime,
+		ExpiresAt: session.ExpiresAt}
+	off.random = t.Random
 	return nil
 }
 
@@ -242,6 +246,10 @@ func startOf(client clients.Client, issuer, target string) (string, error) {
 	return start.String(), nil
 }
 
+// Browser returns the browser of a user who is signed in in it already, with them before all others: they go on, and
+// nobody who came after them.
+func (off HandOff) Browser() Browser { return off.first }
+
 // Accept signs the user of a hand-off in, on a browser that describes itself as a device, for the client alone. The
 // session lasts no longer than the mini-program's. A browser that repeats its form gets the same session again. Besides
 // ErrNoHandOff it returns the errors of [signin.Service.Admit].
@@ -252,7 +260,7 @@ func (h *HandOffs) Accept(ctx context.Context, off HandOff, browser Browser, dev
 	}
 	off.opens.Device = device
 	mac := hmac.New(sha256.New, browser.own)
-	fmt.Fprint(mac, askedPurpose, off.opens.ID)
+	_, _ = mac.Write(off.random) // never returns an error (hash.Hash)
 	secret := mac.Sum(nil)
 	opened, _, err := h.service.open(ctx, off.Request, browser, "", off.opens, secret)
 	if !errors.Is(err, identity.ErrExists) {

@@ -214,9 +214,9 @@ func TestAHandOffNeedsAnAnswer(t *testing.T) {
 	t.Parallel()
 	w := newHandOffs(t)
 	ada, v := w.miniProgram("ada"), w.webView()
-	address := ada.address()
 	writes := w.writes()
 	before := writes()
+	address := ada.address()
 	for range 3 {
 		v.do(http.MethodHead, address, nil, nil)
 		v.do(http.MethodGet, address, nil, http.Header{"Sec-Purpose": {"prefetch"}})
@@ -226,6 +226,7 @@ func TestAHandOffNeedsAnAnswer(t *testing.T) {
 	foreign := http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}
 	require.Equal(t, http.StatusForbidden, v.do(http.MethodPost, asked.at, url.Values{}, foreign).status)
 	require.Equal(t, http.StatusForbidden, v.do(http.MethodPost, address, url.Values{}, foreign).status)
+	require.Contains(t, w.webView().open("/handoff").body, "请重新打开页面", "the mini-program has sent no ticket")
 	blocked := w.webView()
 	p := blocked.do(http.MethodGet, asked.at, nil, nil)
 	require.Equal(t, http.StatusBadRequest, p.status)

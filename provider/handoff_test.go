@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -146,6 +147,95 @@ func TestSomebodyElseIsNotReplacedUnasked(t *testing.T) {
 	require.Equal(t, 2, strings.Count(chooser.body, `name="account"`))
 	v.signIn("bob", "shop", "prompt", "login")
 	require.Contains(t, v.follow(v.open(w.request("shop"))).body, `name="account"`)
+}
+
+// TestEachTicketLeadsToItsUser: who comes back goes on as themselves, although somebody else was handed over since.
+func TestEachTicketLeadsToItsUser(t *testing.T) {
+	t.Parallel()
+	w := newHandOffs(t)
+	ada, bo, v := w.miniProgram("ada"), w.miniProgram("bo"), w.webView()
+	first := ada.address()
+	v.handed(first)
+	v.handed(bo.address())
+	subject := func(pairs ...string) any {
+		t.Helper()
+		answer := w.redeem("shop", v.code(v.open(w.request("shop", pairs...)), "shop"))
+		return claimsOf(t, answer.text("id_token"))["sub"]
+	}
+	require.Equal(t, bo.user, subject())
+	for _, address := range []string{ada.address(), first} { // a new one, and swiping back to an old one
+		v.open(address)
+		require.Equal(t, ada.user, subject())
+		v.open(bo.address())
+		require.Equal(t, bo.user, subject("prompt", "none"))
+	}
+}
+
+// TestAChoiceAfterAHandOffStays: who was handed over does not come before a user whom this browser's user has chosen
+// since, or at whom the client hints.
+func TestAChoiceAfterAHandOffStays(t *testing.T) {
+	t.Parallel()
+	w := newHandOffs(t)
+	ada, v := w.miniProgram("ada"), w.webView()
+	v.signIn("bob", "shop")
+	v.handed(ada.address())
+	require.Contains(t, v.follow(v.open(w.request("shop", "login_hint", "bob"))).body, `name="account"`)
+	v.code(v.follow(v.choose(v.follow(v.open(w.request("shop", "prompt", "select_account"))), "bob")), "shop")
+	require.Contains(t, v.follow(v.open(w.request("shop"))).body, `name="account"`)
+	require.Equal(t, "account_selection_required",
+		v.answered(v.open(w.request("shop", "prompt", "none")), "shop").Get("error"))
+	v.open(ada.address())
+	v.code(v.open(w.request("shop")), "shop")
+}
+
+// TestPromptLoginIsNotMetByAHandOff: the user has not signed in again.
+func TestPromptLoginIsNotMetByAHandOff(t *testing.T) {
+	t.Parallel()
+	w := newHandOffs(t)
+	v := w.webView()
+	asked := v.follow(v.open(w.request("shop", "prompt", "login")))
+	require.Contains(t, asked.body, `name="password"`)
+	v.handed(w.miniProgram("ada").address())
+	require.Contains(t, v.follow(v.open("/authorize?"+strings.SplitN(asked.at, "to=authorize&", 2)[1])).body,
+		`name="password"`)
+	v.code(v.open(w.request("shop", "max_age", "60")), "shop")
+	w.clock.Move(2 * time.Minute)
+	require.Contains(t, v.follow(v.open(w.request("shop", "max_age", "60"))).body, `name="password"`)
+}
+
+// TestHandOffsDropNobodyElse: one user at many sites takes the place of no other user of the browser.
+func TestHandOffsDropNobodyElse(t *testing.T) {
+	t.Parallel()
+	w := newHandOffs(t)
+	ada, v := w.miniProgram("ada"), w.webView()
+	v.signIn("bob", "spa")
+	for n := range 7 {
+		id := fmt.Sprintf("site-%d", n)
+		require.NoError(t, w.database.Clients().Create(t.Context(), identity.Client{ID: id, FirstParty: true,
+			Grants: []string{oauth.GrantAuthorizationCode}, RedirectURIs: []string{webCallback},
+			InitiateLoginURI: shopStart, Scopes: []string{"openid"}}))
+		v.handed(ada.address("audience", id))
+	}
+	v.code(v.open(w.request("spa")), "spa")
+	require.Len(t, w.browserSessionsOf(ada.user), identity.MaxBrowserSessions-1)
+}
+
+// TestAHandedSessionEndsWithTheMiniPrograms: by a sign-out, or when its refresh token was stolen. So does what the site
+// got from it.
+func TestAHandedSessionEndsWithTheMiniPrograms(t *testing.T) {
+	t.Parallel()
+	for name := range map[string]bool{"signed out": true, "ended": true} {
+		w := newHandOffs(t)
+		ada, v := w.miniProgram("ada"), w.webView()
+		v.handed(ada.address())
+		tokens := w.redeem("shop", v.code(v.open(w.request("shop")), "shop"))
+		requireTokens(t, tokens)
+		between(w, ada)[name]()
+		require.Contains(t, v.follow(v.open(w.request("shop"))).body, `name="password"`, name)
+		requireError(t, w.token(form{"grant_type": oauth.GrantRefreshToken, "client_id": "shop",
+			"client_secret": testSecret, "refresh_token": tokens.text("refresh_token")}),
+			http.StatusBadRequest, "invalid_grant")
+	}
 }
 
 // TestTheUserWhoIsThereIsNotAsked, whatever they signed in with.

@@ -15,11 +15,12 @@ func (h *Handler) ChooseAccount(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if v.form != nil {
-		seen, err := h.authorize.Choose(r.Context(), v.request, v.browser, v.seen, v.form.Get("account"))
+		browser, seen, err := h.authorize.Choose(r.Context(), v.request, v.browser, v.seen, v.form.Get("account"))
 		if err != nil {
 			h.refuse(v, err)
 			return
 		}
+		h.cookie.write(v.w, browser)
 		h.sendOn(v, seen)
 		return
 	}

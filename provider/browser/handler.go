@@ -90,6 +90,7 @@ const (
 	knownParameter   = "known"          // how far the page knows that it has come
 	openParameter    = "open"           // of its form: the kind of link to open WeChat with
 	ticketParameter  = "ticket"         // of a mini-program for its web-view
+	askedParameter   = "handoff"        // the same, once it is in this browser
 	scanParameter    = "scan"           // the handle of a code that a phone has scanned
 	toScan           = "scan"
 	toAuthorize      = "authorize"

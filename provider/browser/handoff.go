@@ -22,6 +22,9 @@ func (h HandOff) Page(w http.ResponseWriter, r *http.Request) {
 	}
 	entered, known := query.Has(ticketParameter), v.browser.Known()
 	switch {
+	case !entered && !query.Has(askedParameter): // the mini-program has sent none
+		h.failed(v, authorize.ErrNoHandOff)
+		return
 	case !known && !entered:
 		h.show(v, http.StatusBadRequest, pages.Error{Kind: pages.CookiesBlocked})
 		return
@@ -34,6 +37,7 @@ func (h HandOff) Page(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		h.failed(v, err)
 	case off.Here:
+		h.cookie.write(w, off.Browser())
 		h.lead(v, off)
 	case v.form != nil:
 		h.accept(v, off)

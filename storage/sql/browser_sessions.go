@@ -31,7 +31,8 @@ const liveBrowserSession = `b.ended_at IS NULL AND b.idle_expires_at > now AND b
 func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSession, lifetimes identity.Lifetimes,
 	replaced string) (identity.BrowserSession, error) {
 	if err := storable(session.ID, session.UserID, session.Account.Platform, session.Account.App,
-		session.Account.Subject, session.ClientID, session.Method, session.Device, replaced); err != nil {
+		session.Account.Subject, session.ClientID, session.HandedBy, session.Method, session.Device,
+		replaced); err != nil {
 		return session, err
 	}
 	platform, app, subject := accountColumns(session.Account)
@@ -43,16 +44,17 @@ func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSess
 		}
 		// Without the space, gorm would take the hash for a list.
 		err := changed(tx.Exec(`INSERT INTO browser_sessions (user_id, id, secret_hash, epoch, account_platform,
-				account_app, account_subject, client_id, method, auth_time, device, idle_expires_at, expires_at,
-				last_seen_at)
+				account_app, account_subject, client_id, handed_by, method, auth_time, device, idle_expires_at,
+				expires_at, last_seen_at)
 			SELECT id, CAST(? AS TEXT), CAST( ? AS `+s.db.dialect.bytes+`), auth_epoch, CAST(? AS TEXT),
-				CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT),
-				CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT)
-			FROM users WHERE id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?`+
+				CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
+				CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT)
+			FROM users WHERE id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?
+				AND (CAST(? AS TEXT) = '' OR EXISTS (SELECT 1 FROM sessions WHERE id = ? AND ended_at IS NULL))`+
 			s.db.dialect.forShare, session.ID, session.SecretHash[:], platform, app, subject,
-			session.ClientID, session.Method, session.AuthTime.UnixMilli(), session.Device,
+			session.ClientID, session.HandedBy, session.Method, session.AuthTime.UnixMilli(), session.Device,
 			session.IdleExpiresAt.UnixMilli(), session.ExpiresAt.UnixMilli(), now.UnixMilli(), session.UserID,
-			session.Epoch))
+			session.Epoch, session.HandedBy, session.HandedBy))
 		if errors.Is(err, identity.ErrNotFound) {
 			return identity.ErrStale
 		}
@@ -244,6 +246,7 @@ type browserSessionRow struct {
 	AccountApp      *string
 	AccountSubject  *string
 	ClientID        string
+	HandedBy        string
 	Method          string
 	AuthTime        int64
 	Device          string
@@ -256,20 +259,20 @@ type browserSessionRow struct {
 
 // browserSessionColumns are in the order of targets.
 const browserSessionColumns = "b.id, b.user_id, b.secret_hash, b.epoch, b.account_platform, b.account_app, " +
-	"b.account_subject, b.client_id, b.method, b.auth_time, b.device, b.idle_expires_at, b.expires_at, " +
+	"b.account_subject, b.client_id, b.handed_by, b.method, b.auth_time, b.device, b.idle_expires_at, b.expires_at, " +
 	"b.last_seen_at, b.ended_at, b.end_reason"
 
 func (r *browserSessionRow) targets() []any {
 	return []any{
 		&r.ID, &r.UserID, &r.SecretHash, &r.Epoch, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID,
-		&r.Method, &r.AuthTime, &r.Device, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.EndedAt, &r.EndReason,
+		&r.HandedBy, &r.Method, &r.AuthTime, &r.Device, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.EndedAt, &r.EndReason,
 	}
 }
 
 func (r browserSessionRow) session() identity.BrowserSession {
 	session := identity.BrowserSession{
 		ID: r.ID, UserID: r.UserID, Epoch: r.Epoch,
-		Account: accountKey(r.AccountPlatform, r.AccountApp, r.AccountSubject), ClientID: r.ClientID, Method: r.Method,
+		Account: accountKey(r.AccountPlatform, r.AccountApp, r.AccountSubject), ClientID: r.ClientID, HandedBy: r.HandedBy, Method: r.Method,
 		AuthTime: instant(&r.AuthTime), Device: r.Device, IdleExpiresAt: instant(&r.IdleExpiresAt),
 		ExpiresAt: instant(&r.ExpiresAt), LastSeenAt: instant(&r.LastSeenAt), EndedAt: instant(r.EndedAt),
 		EndReason: r.EndReason,

@@ -77,11 +77,30 @@ func endSessions(tx *gorm.DB, now time.Time, reason, userID, and string, values 
 	}
 	of := append([]any{userID}, values...)
 	ended, err := endIn(tx, now, reason, "CAST(? AS INTEGER)", []any{bucket}, " WHERE user_id = ?"+and, of...)
-	if err != nil || ended == 0 || reason == identity.EndedByLimit || reason == identity.EndedByClient {
+	if err != nil || ended == 0 {
+		return ended, err
+	}
+	if err := endHanded(tx, now, reason, userID); err != nil {
+		return ended, err
+	}
+	if reason == identity.EndedByLimit || reason == identity.EndedByClient {
 		return ended, err
 	}
 	return ended, addNotices(tx, now, "user_id = ?"+and+" AND ended_at = ? AND end_reason = ?",
 		append(of, now.UnixMilli(), reason)...)
+}
+
+// endHanded ends the browser sessions that were handed over from sessions that have ended just now, and the sessions of
+// clients that came from them.
+func endHanded(tx *gorm.DB, now time.Time, reason, userID string) error {
+	handed, err := endBrowserSessions(tx, now, reason, "user_id = ? AND handed_by IN (SELECT id FROM sessions WHERE "+
+		"user_id = ? AND ended_at = ? AND end_reason = ?)", userID, userID, now.UnixMilli(), reason)
+	if err != nil || handed == 0 {
+		return err
+	}
+	_, err = endSessions(tx, now, identity.EndedBySignOut, userID, " AND browser_session_id IN (SELECT id FROM browser_sessions WHERE "+
+		"user_id = ? AND handed_by <> '' AND ended_at = ? AND end_reason = ?)", userID, now.UnixMilli(), reason)
+	return err
 }
 
 // endIn ends active sessions and stores their buckets. bucket is an expression. Sessions that had expired so long ago

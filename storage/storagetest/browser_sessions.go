@@ -21,6 +21,7 @@ func browserSessions() []testCase {
 		{"a secret opens one session", browserSecretIsTaken},
 		{"an id opens one session, even if that has ended", browserIDIsTaken},
 		{"a session that is handed on keeps its client and the time of its sign-in", browserIsHandedOn},
+		{"a session that was handed over ends with the one that it came from", handedBrowserEnds},
 		{"expired sessions are not found or listed", expiredBrowserSession},
 		{"a visit moves the idle expiry, but at most once a minute and never past the absolute one", browserIsSeen},
 		{"a session that is not active is not seen", inactiveBrowserIsNotSeen},
@@ -372,4 +373,42 @@ func hostileBrowserSessions(t *testing.T, f fixture) {
 	}
 	require.Error(t, errorOf(f.Browsers.End(t.Context(), innocent.ID, "a\x00", true)))
 	requireBrowsers(t, f, user, innocent)
+}
+
+// handedBrowserEnds: whatever ends a session ends what it was handed to, and what came from there.
+func handedBrowserEnds(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	for name, end := range map[string]func(id string){
+		"its user": func(id string) {
+			_, err := f.Sessions.End(t.Context(), id, identity.EndedByClient)
+			require.NoError(t, err)
+		},
+		"a theft": func(id string) {
+			_, err := f.Sessions.End(t.Context(), id, identity.EndedByTheft)
+			require.NoError(t, err)
+		},
+		"all": func(string) {
+			_, err := f.Sessions.EndAll(t.Context(), user.ID, identity.EndedByOperator)
+			require.NoError(t, err)
+		},
+	} {
+		from, kept := f.signIn(t, user, client), f.signIn(t, user, client)
+		handed := newBrowserSession(user)
+		handed.ClientID, handed.HandedBy = client.ID, from.ID
+		browser := openBrowser(t, f, handed, "")
+		require.Equal(t, from.ID, browser.HandedBy)
+		at := signInFrom(t, f, browser, client, "openid")
+		end(from.ID)
+		require.Empty(t, seenIn(t, f, browser), name)
+		found, now, err := f.Sessions.Find(t.Context(), at.ID)
+		require.NoError(t, err)
+		require.False(t, found.Active(now), name)
+		found, now, err = f.Sessions.Find(t.Context(), kept.ID)
+		require.NoError(t, err)
+		require.Equal(t, name != "all", found.Active(now), name)
+		late := newBrowserSession(user)
+		late.HandedBy = from.ID
+		_, err = f.Browsers.Open(t.Context(), late, lifetimes(), "")
+		require.ErrorIs(t, err, identity.ErrStale, name)
+	}
 }

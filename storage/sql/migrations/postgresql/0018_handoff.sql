@@ -8,6 +8,8 @@
 SET LOCAL lock_timeout = '1s';
 -- The one client for which a browser session counts; empty: it counts for all.
 ALTER TABLE browser_sessions ADD COLUMN client_id TEXT COLLATE "C" NOT NULL DEFAULT '';
+-- The session of a client that it was handed over from, and with which it ends; empty: none.
+ALTER TABLE browser_sessions ADD COLUMN handed_by TEXT COLLATE "C" NOT NULL DEFAULT '';
 -- Where a sign-in at the client begins (OpenID Connect Core §4); empty: nowhere that is known.
 ALTER TABLE clients ADD COLUMN initiate_login_uri TEXT NOT NULL DEFAULT '';
 
@@ -16,4 +18,5 @@ ALTER TABLE clients ADD COLUMN initiate_login_uri TEXT NOT NULL DEFAULT '';
 -- Without the column, they would count for all clients.
 UPDATE browser_sessions SET idle_expires_at = 0 WHERE client_id <> '';
 ALTER TABLE clients DROP COLUMN initiate_login_uri;
+ALTER TABLE browser_sessions DROP COLUMN handed_by;
 ALTER TABLE browser_sessions DROP COLUMN client_id;
