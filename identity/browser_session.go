@@ -53,8 +53,9 @@ type BrowserSessions interface {
 	// the user's session with the id replaced, which may be empty, without ending the sessions of clients, which go on
 	// with the new one: a browser gets a new secret at each sign-in, so that one from before the sign-in is of no use.
 	// It does not end a session of another user. It returns ErrExists if there is a session with its id, whether active
-	// or not, and ErrStale if the user is disabled or the user's AuthEpoch is no longer session.Epoch, or if the session
-	// HandedBy has ended. Whatever ends that one later ends this one, with the sessions of clients that came from it.
+	// or not, and ErrStale if the user is disabled or the user's AuthEpoch is no longer session.Epoch, or if the
+	// session HandedBy has ended. Whatever ends that one later ends this one, with the sessions of clients that came
+	// from it.
 	Open(ctx context.Context, session BrowserSession, lifetimes Lifetimes, replaced string) (BrowserSession, error)
 	// Find returns the active sessions with any of up to MaxBrowserSessions secrets, in the order of the hashes, with
 	// their users, and the time of the store's clock. A session is active if it has not ended or expired, and its user

@@ -41,8 +41,8 @@ type Pushes interface {
 	// Find returns the settings of an app. FormerKeys are set only while they count. It returns ErrNotFound if there
 	// are none.
 	Find(ctx context.Context, platform, app string) (Push, error)
-	// Set stores new keys and the mode of an app, and seals the keys. The keys before count for keep more, and those
-	// from before these no longer. It returns ErrNotFound for an unknown app.
+	// Set stores new keys and the mode of an app, and seals the keys. The keys before count for keep more; if WeChat
+	// has not verified them, those from before these instead. It returns ErrNotFound for an unknown app.
 	Set(ctx context.Context, push Push, keep time.Duration) error
 	// SetMode changes the mode of an app. It returns ErrNotFound if there are no settings.
 	SetMode(ctx context.Context, platform, app, mode string) error

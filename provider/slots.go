@@ -21,7 +21,7 @@ const (
 	// quickPerPush limits the pushes of WeChat, as a part of the quick ones.
 	quickPerPush = 4
 	// pushWait is how long a push waits for a slot. WeChat waits for 5 seconds, and sends it only twice more.
-	pushWait = 2 * time.Second
+	pushWait = 3 * time.Second
 )
 
 // errBusy rejects a request before any work is done.

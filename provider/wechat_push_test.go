@@ -217,9 +217,10 @@ func TestEveryRevokeInfo(t *testing.T) {
 		"201": {suggested, "nickname picture email phone", true},
 		"202": {suggested, all, false}, "203": {suggested, all, false}, "204": {suggested, all, false},
 		"205": {"phone", all, true}, "206": {suggested, all, false}, "207": {suggested, all, false},
-		"301": {"", "nickname picture email address", true},
+		"301": {"", "", true},
 		"6,8": {"", "nickname picture email address", true},
-		"999": {suggested, all, false}, "": {suggested, all, false}, "everything": {suggested, all, false},
+		"999": {suggested, all, false}, "": {"", "", true}, "everything": {"", "", true},
+		`["8"]`: {"nickname picture", "nickname picture email address", true},
 	} {
 		t.Run(info, func(t *testing.T) {
 			for _, chosen := range []bool{false, true} {

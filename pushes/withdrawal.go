@@ -40,8 +40,9 @@ var byRevokeInfo = map[int]identity.WithdrawnData{
 	wholeApp: whole,
 }
 
-// whole is everything that came from WeChat.
-var whole = identity.WithdrawnData{Suggested: true, Phone: true}
+// whole is everything that may have come from WeChat.
+var whole = identity.WithdrawnData{Suggested: true, Nickname: true, Picture: true, Email: true, Address: true,
+	Phone: true}
 
 // maxAhead is how far CreateTime may be in the future, since clocks differ.
 const maxAhead = 10 * time.Minute
@@ -92,7 +93,8 @@ func withdrawalOf(message wechat.Push) (withdrawal identity.Withdrawal, forget, 
 	return identity.Withdrawal{}, false, false
 }
 
-// revoked returns what a RevokeInfo withdraws. Sessions end only if it concerns this server.
+// revoked returns what a RevokeInfo withdraws. Sessions end only if it concerns this server. One without a number may
+// mean anything, so it is taken for the whole app.
 func revoked(info string) (withdrawal identity.Withdrawal, forget bool) {
 	withdrawal.Kind = identity.EventAuthRevoked
 	numbers := strings.FieldsFunc(info, func(char rune) bool { return char < '0' || char > '9' })
@@ -106,6 +108,9 @@ func revoked(info string) (withdrawal identity.Withdrawal, forget bool) {
 		withdrawal.Data = withdrawal.Data.And(data)
 		withdrawal.Ends = withdrawal.Ends || known
 		forget = forget || number == wholeApp
+	}
+	if withdrawal.What == "" {
+		withdrawal.What, withdrawal.Data, withdrawal.Ends, forget = "(no number)", whole, true, true
 	}
 	return withdrawal, forget
 }

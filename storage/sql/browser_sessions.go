@@ -265,14 +265,16 @@ const browserSessionColumns = "b.id, b.user_id, b.secret_hash, b.epoch, b.accoun
 func (r *browserSessionRow) targets() []any {
 	return []any{
 		&r.ID, &r.UserID, &r.SecretHash, &r.Epoch, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID,
-		&r.HandedBy, &r.Method, &r.AuthTime, &r.Device, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.EndedAt, &r.EndReason,
+		&r.HandedBy, &r.Method, &r.AuthTime, &r.Device, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.EndedAt,
+		&r.EndReason,
 	}
 }
 
 func (r browserSessionRow) session() identity.BrowserSession {
 	session := identity.BrowserSession{
 		ID: r.ID, UserID: r.UserID, Epoch: r.Epoch,
-		Account: accountKey(r.AccountPlatform, r.AccountApp, r.AccountSubject), ClientID: r.ClientID, HandedBy: r.HandedBy, Method: r.Method,
+		Account:  accountKey(r.AccountPlatform, r.AccountApp, r.AccountSubject),
+		ClientID: r.ClientID, HandedBy: r.HandedBy, Method: r.Method,
 		AuthTime: instant(&r.AuthTime), Device: r.Device, IdleExpiresAt: instant(&r.IdleExpiresAt),
 		ExpiresAt: instant(&r.ExpiresAt), LastSeenAt: instant(&r.LastSeenAt), EndedAt: instant(r.EndedAt),
 		EndReason: r.EndReason,

@@ -99,11 +99,12 @@ func (p *Profiles) set(ctx context.Context, statement, userID string, profile id
 const setPhone = `INSERT INTO profiles (user_id, phone_number, phone_verified, phone_seen_at, updated_at)
 	VALUES (?, ?, ?, ?, ?)
 	ON CONFLICT (user_id) DO UPDATE SET phone_number = excluded.phone_number, phone_verified = excluded.phone_verified,
-		phone_seen_at = excluded.phone_seen_at, updated_at = excluded.updated_at
+		phone_seen_at = excluded.phone_seen_at, updated_at = excluded.updated_at,
+		profile_at = coalesce(profiles.profile_at, profiles.updated_at)
 	WHERE excluded.phone_verified = ? OR profiles.phone_verified = ?`
 
-const removePhone = `UPDATE profiles SET phone_number = '', phone_verified = ?, phone_seen_at = NULL, updated_at = ?
-	WHERE user_id = ? AND phone_number <> ''`
+const removePhone = `UPDATE profiles SET phone_number = '', phone_verified = ?, phone_seen_at = NULL, updated_at = ?,
+	profile_at = coalesce(profile_at, updated_at) WHERE user_id = ? AND phone_number <> ''`
 
 // SetPhone implements identity.Profiles.
 func (p *Profiles) SetPhone(ctx context.Context, userID string, phone identity.Phone) error {

@@ -99,10 +99,12 @@ func (p *Pushes) seal(platform, app string, keys identity.PushKeys) ([]byte, err
 	return p.db.ring.Seal(sealPushKeys, platform+"/"+app, text)
 }
 
-// setPush keeps the keys before as the former ones.
+// setPush keeps the keys before as the former ones, unless WeChat has never used them: then those that it uses stay.
 const setPush = `INSERT INTO pushes (platform, app, mode, sealed_keys, set_at) VALUES (?, ?, ?, ?, ?)
 	ON CONFLICT (platform, app) DO UPDATE SET mode = excluded.mode, sealed_keys = excluded.sealed_keys,
-		former_keys = pushes.sealed_keys, former_until = ?, set_at = excluded.set_at, verified_at = NULL`
+		former_keys = CASE WHEN pushes.verified_at IS NULL AND pushes.former_keys IS NOT NULL
+			THEN pushes.former_keys ELSE pushes.sealed_keys END, former_until = ?,
+		set_at = excluded.set_at, verified_at = NULL`
 
 // Set implements identity.Pushes.
 func (p *Pushes) Set(ctx context.Context, push identity.Push, keep time.Duration) error {

@@ -98,8 +98,9 @@ func endHanded(tx *gorm.DB, now time.Time, reason, userID string) error {
 	if err != nil || handed == 0 {
 		return err
 	}
-	_, err = endSessions(tx, now, identity.EndedBySignOut, userID, " AND browser_session_id IN (SELECT id FROM browser_sessions WHERE "+
-		"user_id = ? AND handed_by <> '' AND ended_at = ? AND end_reason = ?)", userID, now.UnixMilli(), reason)
+	_, err = endSessions(tx, now, identity.EndedBySignOut, userID, " AND browser_session_id IN (SELECT id FROM "+
+		"browser_sessions WHERE user_id = ? AND handed_by <> '' AND ended_at = ? AND end_reason = ?)", userID,
+		now.UnixMilli(), reason)
 	return err
 }
 

@@ -347,9 +347,7 @@ func newSetPush(t *testing.T, f fixture) identity.Push {
 	t.Helper()
 	app := newApp()
 	require.NoError(t, f.Apps.Add(t.Context(), app))
-	push := newPush(app)
-	require.NoError(t, f.Pushes.Set(t.Context(), push, time.Hour))
-	return push
+	return replacePush(t, f, newPush(app))
 }
 
 func pushOf(t *testing.T, f fixture, of identity.Push) identity.Push {
@@ -374,36 +372,39 @@ func pushIsFound(t *testing.T, f fixture) {
 	require.Contains(t, listed, push)
 }
 
+// replacePush replaces the keys of pushes.
+func replacePush(t *testing.T, f fixture, push identity.Push) identity.Push {
+	t.Helper()
+	push.Keys = newPushKeys()
+	require.NoError(t, f.Pushes.Set(t.Context(), push, time.Hour))
+	return push
+}
+
 func pushKeysAreReplaced(t *testing.T, f fixture) {
 	push := newSetPush(t, f)
 	require.NoError(t, f.Pushes.Verified(t.Context(), push.Platform, push.App))
-	second := push
-	second.Keys = newPushKeys()
-	require.NoError(t, f.Pushes.Set(t.Context(), second, time.Hour))
+	second := replacePush(t, f, push)
 	found := pushOf(t, f, push)
-	require.Equal(t, second.Keys, found.Keys)
-	require.Equal(t, push.Keys, found.FormerKeys)
+	require.Equal(t, []identity.PushKeys{second.Keys, push.Keys}, []identity.PushKeys{found.Keys, found.FormerKeys})
 	require.Zero(t, found.VerifiedAt, "the platform does not have the new keys yet")
 	between(t, f.now(t).Add(time.Hour-time.Minute), f.now(t).Add(time.Hour), found.FormerUntil)
 
-	third := push
-	third.Keys = newPushKeys()
-	require.NoError(t, f.Pushes.Set(t.Context(), third, time.Hour))
-	require.Equal(t, second.Keys, pushOf(t, f, push).FormerKeys, "those from before count no longer")
+	third := replacePush(t, f, push)
+	require.Equal(t, push.Keys, pushOf(t, f, push).FormerKeys, "the second ones were never entered at the platform")
+	require.NoError(t, f.Pushes.Verified(t.Context(), push.Platform, push.App))
+	last := replacePush(t, f, push)
+	require.Equal(t, third.Keys, pushOf(t, f, push).FormerKeys, "those from before count no longer")
 	f.advance(time.Hour + time.Second)
 	found = pushOf(t, f, push)
-	require.Equal(t, third.Keys, found.Keys)
-	require.Zero(t, found.FormerKeys)
-	require.Zero(t, found.FormerUntil)
+	require.Equal(t, []identity.PushKeys{last.Keys, {}}, []identity.PushKeys{found.Keys, found.FormerKeys})
 }
 
 func pushModeIsChanged(t *testing.T, f fixture) {
 	push := newSetPush(t, f)
 	require.NoError(t, f.Pushes.SetMode(t.Context(), push.Platform, push.App, identity.PushPlain))
 	found := pushOf(t, f, push)
-	require.Equal(t, identity.PushPlain, found.Mode)
-	require.Equal(t, push.Keys, found.Keys)
-	require.Zero(t, found.FormerKeys)
+	push.Mode, push.SetAt = identity.PushPlain, found.SetAt
+	require.Equal(t, push, found)
 }
 
 func pushTimes(t *testing.T, f fixture) {
