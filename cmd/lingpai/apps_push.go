@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,9 @@ accepted for seven days, until you have entered the new ones.`,
 		Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		pushes := admin.NewPushes(o.apps(), o.database.Apps().Pushes())
+		if !off && o.config.Issuer == "" {
+			return errors.New("WeChat needs the whole URL of the server: set server.issuer (LINGPAI_SERVER_ISSUER)")
+		}
 		if off {
 			if err := pushes.Remove(ctx, o.actor, args[0]); err != nil {
 				return err
@@ -48,8 +52,9 @@ accepted for seven days, until you have entered the new ones.`,
 		}
 		return printPush(cmd, o.config.Issuer+provider.WechatPushPath+push.App, app, push)
 	}), 1, appCandidates)
-	cmd.Flags().StringVar(&change.Mode, "mode", "", "how WeChat sends messages: secure (default), or, if another "+
-		"program reads the same messages, compatible or plain, which does not protect them")
+	cmd.Flags().StringVar(&change.Mode, "mode", "", "how WeChat sends messages: secure, or, if another program "+
+		"reads the same messages, compatible or plain, which does not protect them (default: the present "+
+		"mode, or secure)")
 	cmd.Flags().BoolVar(&change.Rotate, "rotate", false, "make a new Token and a new EncodingAESKey")
 	cmd.Flags().BoolVar(&off, "off", false, "delete the Token and the EncodingAESKey")
 	cmd.MarkFlagsMutuallyExclusive("off", "mode")
@@ -77,7 +82,8 @@ func printPush(cmd *cobra.Command, url string, app identity.App, push identity.P
 		{"数据格式", "JSON"}} {
 		say(cmd, "  %s\n      %s\n", row[0], row[1])
 	}
-	say(cmd, "\nWeChat then verifies the URL; lingpai doctor shows whether it has.\n")
+	say(cmd, "\nWeChat then verifies the URL, from the internet and at port 80 or 443 only; lingpai doctor shows "+
+		"whether it has.\n")
 	result := members{"appid": push.App, "url": url, "token": push.Keys.Token.Reveal(),
 		"encoding_aes_key": push.Keys.EncodingAESKey.Reveal(), "mode": push.Mode, "data_format": "json"}
 	if !push.FormerUntil.IsZero() {

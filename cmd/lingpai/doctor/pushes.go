@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -22,6 +23,11 @@ func checkPushes(ctx context.Context, report *report, database *sql.DB) {
 		report.fault("cannot be listed: "+report.words(err), checkDatabaseURL)
 		return
 	}
+	refused, err := database.Events().List(ctx, identity.EventsOf{Kind: identity.EventPushRefused}, 100)
+	if err != nil {
+		report.fault("cannot be listed: "+report.words(err), checkDatabaseURL)
+		return
+	}
 	apps = slices.DeleteFunc(apps, func(app identity.App) bool { return app.Platform != identity.PlatformWechat })
 	if len(apps) == 0 {
 		report.ok("there is no app of WeChat that could push messages")
@@ -36,6 +42,7 @@ func checkPushes(ctx context.Context, report *report, database *sql.DB) {
 			continue
 		}
 		report.judgePush(pushes[n])
+		report.judgeRefused(pushes[n], refused)
 	}
 }
 
@@ -55,6 +62,18 @@ func (r *report) judgePush(push identity.Push) {
 	if push.Mode == identity.PushPlain {
 		r.warning(push.App+": WeChat pushes messages in clear, and their signature does not cover them",
 			"unless another program needs that: "+show+" --mode "+identity.PushSecure)
+	}
+}
+
+// judgeRefused warns if what came last about an app was refused. The newest refusals are first.
+func (r *report) judgeRefused(push identity.Push, refused []identity.Event) {
+	n := slices.IndexFunc(refused, func(e identity.Event) bool {
+		return strings.HasPrefix(e.Detail+" ", push.Platform+" "+push.App+" ")
+	})
+	if n >= 0 && refused[n].At.After(push.ReceivedAt) && refused[n].At.After(push.SetAt) {
+		r.warning(fmt.Sprintf("%s: what was pushed at %s was refused: it is not from WeChat, or WeChat has another "+
+			"Token, EncodingAESKey or mode than the server", push.App, instant(refused[n].At)),
+			"compare what WeChat's console has with what this prints: lingpai apps push "+push.App)
 	}
 }
 
