@@ -141,7 +141,7 @@ func All() []Limit {
 			Rate{4500, time.Minute}, reached, attempts},
 		{ScanLinks, "code to be scanned", "links to it that WeChat is asked for", Rate{4, 10 * time.Minute}, reached,
 			attempts},
-		{ScanLinksAddress, byAddress, "links to codes that WeChat is asked for", Rate{600, 10 * time.Minute}, reached,
+		{ScanLinksAddress, byAddress, "links to codes that WeChat is asked for", Rate{120, 10 * time.Minute}, reached,
 			attempts},
 		{AllScanLinks, "nothing: all together", "links to codes that WeChat is asked for; it makes 500000 a day",
 			Rate{19000, time.Hour}, reached, attempts},
