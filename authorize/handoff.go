@@ -59,8 +59,8 @@ var (
 	ErrNoHandOff = oauth.NewError(oauth.InvalidGrant, "The ticket was already used, or it has expired, or the "+
 		"mini-program's session has ended. Open the page in the mini-program again.")
 	// ErrForeignTarget is about an address that is not the client's.
-	ErrForeignTarget = invalid("target_link_uri must be at the scheme, host and port of the client's " +
-		"initiate_login_uri, and have at most 2048 ASCII characters.")
+	ErrForeignTarget = invalid("target_link_uri is not at the site: it needs the scheme, host and port of " +
+		"initiate_login_uri.")
 
 	errNoSite = oauth.NewError(oauth.InvalidTarget, "audience must be the client_id of an enabled client that has an "+
 		"initiate_login_uri.")

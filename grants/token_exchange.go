@@ -29,7 +29,8 @@ func (g tokenExchange) redeem(ctx context.Context, r request) (tokens.Set, error
 
 var (
 	errPublicActor = oauth.NewError(oauth.UnauthorizedClient,
-		"Only a confidential client may exchange access tokens: a public one does not authenticate.")
+		"Only a confidential client may exchange access tokens: a public one does not authenticate. For a ticket, "+
+			"send requested_token_type="+oauth.TokenTypeTicket+".")
 	errWiderExchange = oauth.NewError(oauth.InvalidScope, "An exchange cannot request a scope that the subject_token "+
 		"does not have or the client is not registered for.")
 )

@@ -238,6 +238,10 @@ func (h Scan) Wait(w http.ResponseWriter, r *http.Request) {
 		}
 		cancel()
 	}
+	if r.Context().Err() != nil { // the browser has left the page, which is no outage
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	status := http.StatusOK
 	failure, failed := errors.AsType[*oauth.Error](err)
 	switch {
