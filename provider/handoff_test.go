@@ -171,8 +171,8 @@ func TestEachTicketLeadsToItsUser(t *testing.T) {
 	}
 }
 
-// TestAChoiceAfterAHandOffStays: who was handed over does not come before a user whom this browser's user has chosen
-// since, or at whom the client hints.
+// TestAChoiceAfterAHandOffStays: who was handed over does not come before a user who was chosen since, or who is the
+// one that the client hints at.
 func TestAChoiceAfterAHandOffStays(t *testing.T) {
 	t.Parallel()
 	w := newHandOffs(t)
