@@ -75,6 +75,14 @@ func TestPushesAreSet(t *testing.T) {
 	}
 }
 
+// TestPushesNeedTheWholeURL: a path alone cannot be entered at WeChat.
+func TestPushesNeedTheWholeURL(t *testing.T) {
+	t.Parallel()
+	o := migrated(t, "")
+	o.okWith(simSecret, "apps", "add", appID)
+	require.Contains(t, o.refused("apps", "push", appID), "server.issuer")
+}
+
 func TestDoctorShowsPushes(t *testing.T) {
 	t.Parallel()
 	o, _ := healthy(t)
@@ -92,8 +100,14 @@ func TestDoctorShowsPushes(t *testing.T) {
 	pushed, err := simulator.Push(wechattest.PushMessage{AppID: appID, User: "ada", Event: "user_info_modified"})
 	require.NoError(t, err)
 	require.True(t, pushed.Acknowledged)
+	refused, err := http.Post(address+"/wechat/push/"+appID+"?signature=of+another+token", "application/json",
+		strings.NewReader("{}"))
+	require.NoError(t, err)
+	require.NoError(t, refused.Body.Close())
+	require.Equal(t, http.StatusForbidden, refused.StatusCode)
 	require.NoError(t, p.stop())
 	requireFinding(t, o.examined(), "pushes", statusOK, "and pushed a message last at 20", "")
+	requireFinding(t, o.examined(), "pushes", statusWarning, "was refused", "lingpai apps push "+appID)
 	o.pushes(appID, "--rotate", "--mode", "plain")
 	requireFinding(t, o.examined(), "pushes", statusWarning, "has not verified the URL", "lingpai apps push "+appID)
 	requireFinding(t, o.examined(), "pushes", statusWarning, "in clear", "--mode secure")
@@ -160,6 +174,6 @@ func TestOnePushAtTwoReplicas(t *testing.T) {
 			UserID: account.UserID}, 10)
 		require.NoError(t, err)
 		require.Len(t, events, 1)
-		require.Contains(t, events[0].Detail, "ended 1 sessions")
+		require.Contains(t, events[0].Detail, "sessions ended: 1")
 	}
 }

@@ -14,8 +14,8 @@ func newDoctorCommand() *cobra.Command {
 		Use: "doctor", SuggestFor: []string{"check", "diagnose"},
 		Short: "Diagnose the configuration, and suggest fixes",
 		Long: `Check everything that "lingpai serve" needs, with the same configuration: settings, database, Redis,
-keys, WeChat, clocks, apps, clients and logout notices. Each finding is one line: ok, warning, fault, or skipped. A
-line below a warning or a fault suggests a fix.
+keys, WeChat, clocks, apps, clients, logout notices and message pushes. Each finding is one line: ok, warning, fault,
+or skipped. A line below a warning or a fault suggests a fix.
 
 The command changes nothing. It calls WeChat once for each app, with an invalid code, and keeps one random key in Redis
 for a moment. The exit status is 1 if there is a fault.`,

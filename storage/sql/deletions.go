@@ -329,7 +329,7 @@ func (d *withdrawing) endSessions(userID string) error {
 	atClients, err := endSessions(d.tx, d.now, identity.EndedByPlatform, userID, " AND "+openedBy+
 		" AND auth_time < ?", opened...)
 	if err == nil && inBrowsers+atClients > 0 {
-		d.did("ended %d sessions", inBrowsers+atClients)
+		d.did("sessions ended: %d", inBrowsers+atClients)
 	}
 	return err
 }
@@ -365,7 +365,7 @@ func (d *withdrawing) close(account accountRow) error {
 	if err := redactMerges(d.tx, account.UserID); err != nil {
 		return err
 	}
-	d.did("removed %d accounts", len(closed))
+	d.did("accounts removed: %d", len(closed))
 	return endUnlinkedSessions(d.tx, d.now, account.UserID, closed)
 }
 

@@ -167,7 +167,7 @@ func sessionsOfAccountEnd(t *testing.T, f fixture) {
 	active := []string{"browser", "client", "client offline", "app"}
 	s.require(t, f, identity.EndedByPlatform, active...)
 	s.requireNotices(t, f, active)
-	requireRecorded(t, f, identity.EventAuthRevoked, s.user.ID, "wechat wx1: ended 3 sessions")
+	requireRecorded(t, f, identity.EventAuthRevoked, s.user.ID, "wechat wx1: sessions ended: 3")
 }
 
 // laterStays: a notice that is a day late must not undo what the user has given since.
@@ -287,7 +287,7 @@ func closedAccountIsRemoved(t *testing.T, f fixture) {
 	s.require(t, f, identity.EndedByPlatform, "browser", "client", "client offline", "app")
 	require.False(t, f.user(t, s.user.ID).DeletionRequested())
 	require.Len(t, f.eventsOf(t, identity.EventUnlinked, s.user.ID), 1)
-	requireRecorded(t, f, identity.EventAuthCancelled, s.user.ID, "wechat wx1: ended 3 sessions, removed 1 accounts")
+	requireRecorded(t, f, identity.EventAuthCancelled, s.user.ID, "wechat wx1: sessions ended: 3, accounts removed: 1")
 
 	named := f.newUser(t) // with a name and a password
 	e := newIdentity("wx1")
@@ -327,7 +327,7 @@ func lastAccountIsClosed(t *testing.T, f fixture) {
 	f.requireLive(t, user)
 	between(t, before.Add(time.Hour), f.now(t).Add(time.Hour), f.user(t, user.ID).DeletesAt)
 	require.Len(t, f.eventsOf(t, identity.EventDeletionRequested, user.ID), 1)
-	requireRecorded(t, f, identity.EventAuthCancelled, user.ID, "wechat wx1: ended 1 sessions, "+
+	requireRecorded(t, f, identity.EventAuthCancelled, user.ID, "wechat wx1: sessions ended: 1, "+
 		"scheduled the deletion of the user, who has no other way to sign in")
 	f.advance(time.Hour + time.Second)
 	f.purge(t)
