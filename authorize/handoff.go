@@ -22,12 +22,15 @@ import (
 // mini-program gets a ticket for its access token, and opens a page of this server with it. The ticket is stored
 // nowhere. It names the browser session that it will open, so it opens one.
 type HandOffs struct {
-	service *Service
-	users   identity.Users
+	service  *Service
+	users    identity.Users
+	profiles identity.Profiles
 }
 
 // NewHandOffs returns the hand-offs to the browsers of a service.
-func NewHandOffs(service *Service, users identity.Users) *HandOffs { return &HandOffs{service, users} }
+func NewHandOffs(service *Service, users identity.Users, profiles identity.Profiles) *HandOffs {
+	return &HandOffs{service, users, profiles}
+}
 
 const (
 	// TicketLifetime is how long a ticket can be used.
@@ -244,6 +247,20 @@ func startOf(client clients.Client, issuer, target string) (string, error) {
 	}
 	start.RawQuery = query.Encode()
 	return start.String(), nil
+}
+
+// Nickname returns what the user of a hand-off is called, if they have no user name; "" if that is not known. Anyone
+// can choose it.
+func (h *HandOffs) Nickname(ctx context.Context, off HandOff) string {
+	if off.User.Username != "" {
+		return ""
+	}
+	profile, err := h.profiles.Find(ctx, off.User.ID)
+	if err != nil { // the id has to do
+		h.service.logger.WarnContext(ctx, "cannot read the profile of a user", "user", off.User.ID, "error",
+			err)
+	}
+	return profile.Nickname
 }
 
 // Browser returns the browser of a user who is signed in in it already, with them before all others: they go on, and

@@ -59,6 +59,18 @@ func TestHandOff(t *testing.T) {
 	}
 }
 
+// TestTheUserOfAHandOffIsNamed by what they call themselves, and by their id, since anyone can choose a nickname.
+func TestTheUserOfAHandOffIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newHandOffs(t)
+	ada := w.miniProgram("ada")
+	require.NoError(t, w.database.Profiles().Choose(t.Context(), ada.user, identity.Profile{Nickname: "小<b>芳"}))
+	body := w.webView().asked(ada.address()).body
+	require.Contains(t, body, "小&lt;b&gt;芳")
+	require.Contains(t, body, "<code>"+ada.user+"</code>")
+	require.Equal(t, 1, strings.Count(w.webView().asked(w.miniProgram("bo").address()).body, "u_"))
+}
+
 // TestATicketIsForOneSite: at other sites nobody is signed in, whether they are somebody else's or the operator's.
 func TestATicketIsForOneSite(t *testing.T) {
 	t.Parallel()

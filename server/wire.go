@@ -164,7 +164,7 @@ func (w wiring) wire() services {
 	wechatData := wechatdata.New(wechatDataConfig)
 	authorizeService := w.authorize(registry, signIn, issuer, limiter)
 	devices := authorize.NewDevices(authorizeService, w.config.Volatile, w.config.Now)
-	handOffs := authorize.NewHandOffs(authorizeService, stores.Users)
+	handOffs := authorize.NewHandOffs(authorizeService, stores.Users, stores.Profiles)
 	w.server.Grants = grants.New(grants.Config{
 		Clients: registry, SignIn: signIn, Devices: devices, HandOffs: handOffs,
 		Access: accessService, WechatData: wechatData, Issuer: issuer, Keys: w.config.Keys,

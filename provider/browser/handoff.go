@@ -56,6 +56,9 @@ func (h HandOff) here(v visit) string { return h.path + HandOffPath + "?" + v.re
 func (h HandOff) question(v visit, off authorize.HandOff) pages.HandOff {
 	page := pages.HandOff{Form: pages.Form{Action: h.here(v)}, Client: off.Request.Client.Title(),
 		User: nameOf(off.User), Otherwise: off.Start}
+	if nickname := h.handOffs.Nickname(v.r.Context(), off); nickname != "" {
+		page.User, page.ID = nickname, off.User.ID
+	}
 	if len(off.Others) > 0 {
 		page.Other = off.Others[0].Name()
 	}

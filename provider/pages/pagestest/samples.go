@@ -17,13 +17,16 @@ type Sample struct {
 // Names are the names on the samples.
 type Names struct {
 	Client, User      string
+	Nickname          string
 	Place, OtherPlace string // of a screen and of a phone
 }
 
 // Names as people who read a language may see them.
 var (
-	English = Names{Client: "Example Shop", User: "wang.fang", Place: "Shanghai, China", OtherPlace: "Hangzhou, China"}
-	Chinese = Names{Client: "示例商城", User: "wang.fang", Place: "中国上海", OtherPlace: "中国杭州"}
+	English = Names{Client: "Example Shop", User: "wang.fang", Nickname: "Fang",
+		Place: "Shanghai, China", OtherPlace: "Hangzhou, China"}
+	Chinese = Names{Client: "示例商城", User: "wang.fang", Nickname: "小芳",
+		Place: "中国上海", OtherPlace: "中国杭州"}
 )
 
 // Samples returns at least one sample of each page, with names.
@@ -102,7 +105,7 @@ func handOffSamples(form pages.Form, names Names) []Sample {
 	alone := pages.HandOff{Form: form, Client: names.Client, User: names.User,
 		Otherwise: "https://shop.example.com/sign-in"}
 	other := alone
-	other.Other = "li.na"
+	other.Other, other.User, other.ID = "li.na", names.Nickname, "u_UtAnGKJ5HkEGAnPuLO_1qw"
 	return []Sample{{"handoff", alone}, {"handoff-other", other}}
 }
 
