@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -274,12 +275,13 @@ func TestPushesHaveSlotsOfTheirOwn(t *testing.T) {
 	requireAcknowledged(t, w.deliver(testApp, second))
 }
 
+// pushesAtOnce is for TestManyPushesAtOnce. The long test is .ci/long pushes: the race detector needs a lot of memory
+// for so many goroutines.
+var pushesAtOnce = flag.Int("pushes", 500, "how many messages WeChat pushes at once")
+
 // TestManyPushesAtOnce: what is acknowledged is applied, once. It is not parallel, since other tests would wait for it.
 func TestManyPushesAtOnce(t *testing.T) {
-	pushes, users := 5000, 50
-	if testing.Short() {
-		pushes = 500
-	}
+	pushes, users := *pushesAtOnce, 50
 	w := newPushEnv(t, func(s *settings) { s.connections = 6000 })
 	var sessions []answer
 	for n := range users {
