@@ -57,11 +57,14 @@ func levels(page string) (found []string) {
 func TestLinksResolve(t *testing.T) {
 	documents := []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md",
 		"docs/errors.md"}
-	for _, page := range pages(t) {
+	for _, page := range append(guide(t), pages(t)...) {
 		documents = append(documents, page, chinese(page))
 	}
-	for _, page := range guide(t) {
-		documents = append(documents, page, chinese(page))
+	decisions, err := filepath.Glob(harness.Path("docs/adr/*.md"))
+	require.NoError(t, err)
+	require.NotEmpty(t, decisions)
+	for _, file := range decisions {
+		documents = append(documents, "docs/adr/"+filepath.Base(file))
 	}
 	links := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]+))?\)`)
 	for _, page := range documents {
