@@ -45,3 +45,20 @@ type Withdrawals interface {
 	// Prune forgets at most batch ids of withdrawals that were applied longer than keep ago, and returns how many.
 	Prune(ctx context.Context, keep time.Duration, batch int) (int, error)
 }
+
+// WithdrawalNotice is a platform's message about a withdrawal, which was acknowledged and is still to be applied.
+type WithdrawalNotice struct {
+	ID      [32]byte // for Withdrawals.Apply
+	Content []byte   // only package pushes reads it
+}
+
+// WithdrawalNotices stores the notices that are not applied yet.
+type WithdrawalNotices interface {
+	// Add stores a notice, in one write. It does nothing if a notice with its id is stored, or a withdrawal with its id
+	// was applied.
+	Add(ctx context.Context, notice WithdrawalNotice) error
+	// Claim returns at most batch notices that are due, and makes them due again as LogoutNotices.Claim does.
+	Claim(ctx context.Context, batch int) ([]WithdrawalNotice, error)
+	// Delete deletes notices that were applied.
+	Delete(ctx context.Context, ids ...[32]byte) error
+}

@@ -88,5 +88,6 @@ func storesOf(db *DB) storagetest.Stores {
 		Events: db.Events(), Keys: db.Keys(),
 		Merges: db.Merges(), Imports: db.Imports(), Browsers: db.BrowserSessions(), Consents: db.Consents(),
 		Notices: db.LogoutNotices(), Pushes: db.Apps().Pushes(), Withdrawals: db.Deletions().Withdrawals(),
+		WithdrawalNotices: db.Apps().Pushes().WithdrawalNotices(),
 	}
 }

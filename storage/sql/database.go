@@ -50,11 +50,11 @@ type DB struct {
 // LogTo sets where errors are logged that do not fail a call; the default is nowhere. Call it before using the stores.
 func (db *DB) LogTo(logger *slog.Logger) { db.logger = logger }
 
-// hotStatements are the statements that every token request or visit in a browser makes.
+// hotStatements are the statements that every token request, visit in a browser or message of WeChat makes.
 type hotStatements struct {
 	clock, findUser, knownUser                                                    *statement
 	findSession, findSessionByOpening, openSession, sessionsBeyond, rotateSession *statement
-	findBrowserSessions, touchBrowserSession                                      *statement
+	findBrowserSessions, touchBrowserSession, addWithdrawalNotice                 *statement
 }
 
 func newHotStatements(db *DB) hotStatements {
@@ -73,6 +73,7 @@ func newHotStatements(db *DB) hotStatements {
 
 		findBrowserSessions: reading(findBrowserSessions),
 		touchBrowserSession: writing(touchBrowserSession),
+		addWithdrawalNotice: writing(addWithdrawalNotice),
 	}
 }
 

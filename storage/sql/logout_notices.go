@@ -43,28 +43,34 @@ func (r logoutNoticeRow) notice() identity.LogoutNotice {
 		EndedAt: instant(&r.EndedAt), Attempts: r.Attempts}
 }
 
-// Claim implements identity.LogoutNotices. It looks first, since there is rarely a notice, and SQLite has only one
-// writer. Of two callers that have found the same row, the second waits for the first, and then finds it not due.
-func (n *LogoutNotices) Claim(ctx context.Context, batch int) (notices []identity.LogoutNotice, now time.Time,
-	err error) {
-	if now, err = n.db.Clock(ctx); err != nil {
+// Claim implements identity.LogoutNotices.
+func (n *LogoutNotices) Claim(ctx context.Context, batch int) ([]identity.LogoutNotice, time.Time, error) {
+	return claim[string](ctx, n.db, "logout_notices", "session_id",
+		"session_id, user_id, client_id, ended_at, attempts", logoutNoticeRow.notice, batch)
+}
+
+// claim returns at most batch rows of a table that are due, and makes them due again after a time that grows with the
+// attempts. It looks first, since there is rarely a row, and SQLite has only one writer. Of two callers that have found
+// the same row, the second waits for the first, and then finds it not due. K is the type of the key.
+func claim[K, R, V any](ctx context.Context, db *DB, table, key, columns string, convert func(R) V, batch int) (
+	claimed []V, now time.Time, err error) {
+	if now, err = db.Clock(ctx); err != nil {
 		return nil, now, err
 	}
-	due, err := scanAll[string](n.db.read.WithContext(ctx), "SELECT session_id FROM logout_notices WHERE due_at <= ? "+
+	due, err := scanAll[K](db.read.WithContext(ctx), "SELECT "+key+" FROM "+table+" WHERE due_at <= ? "+
 		"ORDER BY due_at LIMIT ?", now.UnixMilli(), batch)
 	if err != nil || len(due) == 0 {
 		return nil, now, err
 	}
-	err = n.db.transaction(ctx, func(tx *gorm.DB, at time.Time) error {
+	err = db.transaction(ctx, func(tx *gorm.DB, at time.Time) error {
 		now = at
-		notices, err = listed(tx, logoutNoticeRow.notice, "UPDATE logout_notices SET attempts = attempts + 1, "+
+		claimed, err = listed(tx, convert, "UPDATE "+table+" SET attempts = attempts + 1, "+
 			"due_at = CAST(? AS BIGINT) + CASE WHEN attempts < 6 THEN 60000 << CAST(attempts AS INTEGER) "+
-			"ELSE 3600000 END "+
-			"WHERE session_id IN ? AND due_at <= ? "+
-			"RETURNING session_id, user_id, client_id, ended_at, attempts", at.UnixMilli(), due, at.UnixMilli())
+			"ELSE 3600000 END WHERE "+key+" IN ? AND due_at <= ? RETURNING "+columns, at.UnixMilli(), due,
+			at.UnixMilli())
 		return err
 	})
-	return notices, now, err
+	return claimed, now, err
 }
 
 // Delete implements identity.LogoutNotices.

@@ -75,6 +75,8 @@ var written = []string{0: `
 		received_at) VALUES ('p', 'app{n}', 'secure', CAST('' AS {bytes}), CAST('' AS {bytes}), 1, 1, 1, 1);
 		INSERT INTO withdrawals (applied_at, id) VALUES (1, CAST('w{n}' AS {bytes}));
 		UPDATE profiles SET profile_at = 1 WHERE user_id = 'u{n}'`,
+	20: `INSERT INTO withdrawal_notices (id, content, received_at, due_at, attempts)
+		VALUES (CAST('w{n}' AS {bytes}), CAST('' AS {bytes}), 1, 1, 1)`,
 }
 
 // sessionOf returns the id of the session that a server of a version opened.

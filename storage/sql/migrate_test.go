@@ -58,7 +58,7 @@ func migrateUpAndDownAndUp(t *testing.T, open func() *DB) {
 	require.Equal(t, []string{
 		"accounts", "apps", "browser_sessions", "clients", "consents", "ended_sessions", "events", "joins", "keys",
 		"logout_notices", "marks", "phone_uses", "profiles", "pushes", "retired_subjects", "sessions", "unions",
-		"users", "withdrawals",
+		"users", "withdrawal_notices", "withdrawals",
 	}, slices.DeleteFunc(slices.Clone(made), locks))
 
 	again, err := db.Schema().MigrateUp(ctx)

@@ -217,3 +217,73 @@ func (p *Pushes) reseal(row pushRow, sealed []byte) ([]byte, error) {
 	}
 	return p.seal(row.Platform, row.App, keys)
 }
+
+// WithdrawalNotices implements identity.WithdrawalNotices.
+type WithdrawalNotices struct{ db *DB }
+
+var _ identity.WithdrawalNotices = (*WithdrawalNotices)(nil)
+
+// WithdrawalNotices returns the store of withdrawals that are still to be applied.
+func (p *Pushes) WithdrawalNotices() *WithdrawalNotices { return &WithdrawalNotices{p.db} }
+
+// addWithdrawalNotice adds nothing for a withdrawal that was applied. If that happens meanwhile, the notice is stored
+// again and changes nothing.
+const addWithdrawalNotice = `INSERT INTO withdrawal_notices (received_at, due_at, id, content)
+	SELECT c.now, c.now, v.id, v.content FROM (SELECT {clock} AS now) AS c,
+		(SELECT CAST(? AS {bytes}) AS id, CAST(? AS {bytes}) AS content) AS v
+	WHERE NOT EXISTS (SELECT 1 FROM withdrawals w WHERE w.id = v.id)
+	ON CONFLICT (id) DO NOTHING`
+
+// Add implements identity.WithdrawalNotices.
+func (n *WithdrawalNotices) Add(ctx context.Context, notice identity.WithdrawalNotice) error {
+	_, err := n.db.hot.addWithdrawalNotice.exec(ctx, notice.ID[:], notice.Content)
+	return err
+}
+
+type withdrawalNoticeRow struct {
+	ID      []byte
+	Content []byte
+}
+
+func (r withdrawalNoticeRow) notice() identity.WithdrawalNotice {
+	return identity.WithdrawalNotice{ID: [32]byte(r.ID), Content: r.Content}
+}
+
+// Claim implements identity.WithdrawalNotices.
+func (n *WithdrawalNotices) Claim(ctx context.Context, batch int) ([]identity.WithdrawalNotice, error) {
+	notices, _, err := claim[[]byte](ctx, n.db, "withdrawal_notices", "id", "id, content", withdrawalNoticeRow.notice,
+		batch)
+	return notices, err
+}
+
+// Delete implements identity.WithdrawalNotices.
+func (n *WithdrawalNotices) Delete(ctx context.Context, ids ...[32]byte) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	keys := make([][]byte, len(ids))
+	for at := range ids {
+		keys[at] = ids[at][:]
+	}
+	return n.db.transaction(ctx, func(tx *gorm.DB, _ time.Time) error {
+		return wrote(tx.Exec("DELETE FROM withdrawal_notices WHERE id IN ?", keys))
+	})
+}
+
+// WaitingWithdrawals counts the notices that are not applied yet.
+type WaitingWithdrawals struct {
+	Notices int
+	Oldest  time.Duration // since the first of them was received
+}
+
+// Waiting returns how many notices wait.
+func (n *WithdrawalNotices) Waiting(ctx context.Context) (waiting WaitingWithdrawals, err error) {
+	now, err := n.db.Clock(ctx)
+	if err != nil {
+		return waiting, err
+	}
+	err = one(n.db.read.WithContext(ctx).Raw("SELECT count(*) AS notices, "+
+		"coalesce(CAST(? AS BIGINT) - min(received_at), 0) * 1000000 AS oldest FROM withdrawal_notices",
+		now.UnixMilli()), &waiting)
+	return waiting, err
+}

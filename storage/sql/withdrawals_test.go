@@ -13,8 +13,8 @@ import (
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-// BenchmarkWithdrawals compares withdrawals with a simple write: of a user who has a session and a phone number, of one
-// who has nothing any more, and of one who is unknown.
+// BenchmarkWithdrawals compares withdrawals with a simple write: one that is received, and those that are applied, of a
+// user who has a session and a phone number, of one who has nothing any more, and of one who is unknown.
 func BenchmarkWithdrawals(b *testing.B) {
 	for name, url := range map[string]func() string{
 		"SQLite":     func() string { return "sqlite:" + filepath.Join(b.TempDir(), "lingpai.db") },
@@ -30,6 +30,13 @@ func BenchmarkWithdrawals(b *testing.B) {
 				for n := range b.N {
 					event := identity.Event{Kind: identity.EventExported, UserID: fmt.Sprint(n)}
 					require.NoError(b, db.Events().Record(b.Context(), event))
+				}
+			})
+			b.Run("received", func(b *testing.B) {
+				for range b.N {
+					notice := identity.WithdrawalNotice{ID: sha256.Sum256([]byte(identity.NewSessionID())),
+						Content: make([]byte, 200)}
+					require.NoError(b, db.Apps().Pushes().WithdrawalNotices().Add(b.Context(), notice))
 				}
 			})
 			for _, kind := range []string{"everything", "nothing left", "unknown"} {

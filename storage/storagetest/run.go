@@ -41,7 +41,8 @@ type Stores struct {
 	Withdrawals  identity.Withdrawals
 	Keys         keys.Store
 
-	Imports identity.Imports
+	Imports           identity.Imports
+	WithdrawalNotices identity.WithdrawalNotices
 
 	Replica *Stores // the same database from another server, for races; nil: none
 }
@@ -92,6 +93,7 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 		{"phone budgets", phoneBudgets()},
 		{"pushes", pushes()},
 		{"withdrawals", withdrawals()},
+		{"withdrawal notices", withdrawalNotices()},
 		{"clients", clients()},
 		{"sessions", sessions()},
 		{"openings", openings()},
