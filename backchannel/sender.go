@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	batch    = 64              // notices that are sent at the same time
-	interval = 2 * time.Second // between two polls of the store
-	giveUp   = 24 * time.Hour  // after the end of the session
+	batch  = 64             // notices that are sent at the same time
+	giveUp = 24 * time.Hour // after the end of the session
 
 	// silence is how long nothing is sent to a client that did not answer. Each of its notices would wait for the time
 	// limit, and those of other clients behind them.
@@ -53,24 +52,6 @@ type Sender struct {
 // New returns a Sender.
 func New(c Config) *Sender {
 	return &Sender{config: c, outbound: outbound.New(c.Issuer), silent: map[string]time.Time{}}
-}
-
-// Run sends notices until the context ends.
-func (s *Sender) Run(ctx context.Context) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for failed := false; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			err := s.SendDue(ctx)
-			if err != nil && !failed && ctx.Err() == nil {
-				s.config.Logger.WarnContext(ctx, "cannot read logout notices; they are sent later", "error", err)
-			}
-			failed = err != nil
-		}
-	}
 }
 
 // SendDue sends the notices that are due, and returns an error if the store fails.

@@ -18,6 +18,7 @@ import (
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/pushes"
 	"github.com/lingpai/lingpai/server"
 	serversettings "github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/dbtest"
@@ -102,6 +103,7 @@ type installation struct {
 	server      *httptest.Server
 	issuer      string
 	notices     *backchannel.Sender
+	pushes      *pushes.Service
 	log         *lockedBuffer
 	asked       *lockedBuffer // the clients that were looked up in the store
 	touched     *lockedBuffer // the sessions that were looked up or ended
@@ -223,7 +225,7 @@ func (w *installation) serve(wechatURL string) {
 	})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, process.Close()) })
-	w.notices = process.Notices
+	w.notices, w.pushes = process.Notices, process.Pushes
 	config := provider.NewHTTPServer(process.Handler(), logger)
 	w.server = &httptest.Server{Listener: process.Bound(config, listener), Config: config}
 	w.server.Start()

@@ -195,72 +195,128 @@ func TestPushesOfUnknownUsers(t *testing.T) {
 	require.Empty(t, w.userOf(testApp, "unknown"))
 }
 
-// brokenWithdrawals fails a number of times, before or after it has applied a withdrawal.
-type brokenWithdrawals struct {
-	identity.Withdrawals
+// broken fails a number of times, before or after it has done something.
+type broken struct {
 	failures atomic.Int64
 	after    atomic.Bool
 }
 
-func (b *brokenWithdrawals) Apply(ctx context.Context, id [32]byte, w identity.Withdrawal) (bool, error) {
-	failing := b.failures.Add(-1) >= 0
-	if failing && !b.after.Load() {
-		return false, errors.New("the disk is full")
+func (b *broken) do(something func() error) error {
+	if b.failures.Add(-1) < 0 {
+		return something()
 	}
-	applied, err := b.Withdrawals.Apply(ctx, id, w)
-	if failing {
-		return false, errors.New("the connection was lost")
+	if !b.after.Load() {
+		return errors.New("the disk is full")
 	}
-	return applied, err
+	if err := something(); err != nil {
+		return err
+	}
+	return errors.New("the connection was lost")
+}
+
+// brokenNotices cannot be stored.
+type brokenNotices struct {
+	identity.WithdrawalNotices
+	broken
+}
+
+func (b *brokenNotices) Add(ctx context.Context, notice identity.WithdrawalNotice) error {
+	return b.do(func() error { return b.WithdrawalNotices.Add(ctx, notice) })
 }
 
 // TestStoreFailsDuringAPush: it is not acknowledged, and WeChat's repetition is applied, once.
 func TestStoreFailsDuringAPush(t *testing.T) {
 	t.Parallel()
-	broken := &brokenWithdrawals{}
+	store := &brokenNotices{}
 	w := newPushEnv(t, func(s *settings) {
 		s.stores = func(stores *server.Stores) {
-			broken.Withdrawals, stores.Withdrawals = stores.Withdrawals, broken
+			store.WithdrawalNotices, stores.WithdrawalNotices = stores.WithdrawalNotices, store
 		}
 	})
 	for _, after := range []bool{false, true} {
-		broken.after.Store(after)
+		store.after.Store(after)
 		user := fmt.Sprint("user ", after)
 		session := w.signIn(user)
-		broken.failures.Store(2)
+		store.failures.Store(2)
 		pushed, err := w.simulator.Push(revoke(user, "8"))
 		require.NoError(t, err)
 		require.Equal(t, wechattest.Pushed{Tries: 3, Acknowledged: true, Status: 200, Answer: "success"}, pushed)
+		require.NoError(t, w.pushes.ApplyDue(t.Context()))
 		w.requireEnded(t, session)
 
-		broken.failures.Store(3)
+		store.failures.Store(3)
 		pushed, err = w.simulator.Push(revoke(user, "6"))
 		require.NoError(t, err)
 		require.False(t, pushed.Acknowledged)
 		require.Equal(t, http.StatusServiceUnavailable, pushed.Status)
+		require.NoError(t, w.pushes.ApplyDue(t.Context()))
 	}
-	require.Len(t, w.eventsOf(identity.EventAuthRevoked), 3, "8 and 8, and the 6 that failed afterwards")
+	require.Len(t, w.eventsOf(identity.EventAuthRevoked), 3, "8 and 8, and the 6 that was stored")
 }
 
-// heldWithdrawals applies nothing until it may.
-type heldWithdrawals struct {
+// brokenWithdrawals cannot be applied.
+type brokenWithdrawals struct {
 	identity.Withdrawals
+	broken
+}
+
+func (b *brokenWithdrawals) Apply(ctx context.Context, id [32]byte, w identity.Withdrawal) (applied bool, err error) {
+	err = b.do(func() error {
+		applied, err = b.Withdrawals.Apply(ctx, id, w)
+		return err
+	})
+	return applied, err
+}
+
+// TestAcknowledgedPushesAreApplied, however often that fails, once, and without delay to others.
+func TestAcknowledgedPushesAreApplied(t *testing.T) {
+	t.Parallel()
+	store := &brokenWithdrawals{}
+	w := newPushEnv(t, func(s *settings) {
+		s.stores = func(stores *server.Stores) {
+			store.Withdrawals, stores.Withdrawals = stores.Withdrawals, store
+		}
+	})
+	for _, after := range []bool{false, true} {
+		store.after.Store(after)
+		first, second := fmt.Sprint("first ", after), fmt.Sprint("second ", after)
+		session, other := w.signIn(first), w.signIn(second)
+		before := len(w.eventsOf(identity.EventAuthRevoked))
+		store.failures.Store(1)
+		w.acknowledged(revoke(first, "8"))
+		require.Error(t, w.pushes.ApplyDue(t.Context()))
+		w.push(revoke(second, "8"))
+		w.requireEnded(t, other)
+		for range 2 {
+			w.clock.Move(61 * time.Second)
+			require.NoError(t, w.pushes.ApplyDue(t.Context()))
+			w.requireEnded(t, session)
+		}
+		require.Len(t, w.eventsOf(identity.EventAuthRevoked), before+2)
+	}
+}
+
+// heldNotices stores nothing until it may.
+type heldNotices struct {
+	identity.WithdrawalNotices
 	came, hold chan struct{}
 }
 
-func (h *heldWithdrawals) Apply(ctx context.Context, id [32]byte, w identity.Withdrawal) (bool, error) {
+func (h *heldNotices) Add(ctx context.Context, notice identity.WithdrawalNotice) error {
 	h.came <- struct{}{}
 	<-h.hold
-	return h.Withdrawals.Apply(context.WithoutCancel(ctx), id, w)
+	return h.WithdrawalNotices.Add(context.WithoutCancel(ctx), notice)
 }
 
 // TestPushesHaveSlotsOfTheirOwn: however many come, users can sign in, and what finds no slot is not acknowledged.
 func TestPushesHaveSlotsOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	held := &heldWithdrawals{came: make(chan struct{}, 10), hold: make(chan struct{})}
+	held := &heldNotices{came: make(chan struct{}, 10), hold: make(chan struct{})}
 	w := newPushEnv(t, func(s *settings) {
 		s.inFlight = 1 // of quick requests, and one of pushes
-		s.stores = func(stores *server.Stores) { held.Withdrawals, stores.Withdrawals = stores.Withdrawals, held }
+		s.stores = func(stores *server.Stores) {
+			held.WithdrawalNotices, stores.WithdrawalNotices = stores.WithdrawalNotices, held
+		}
 	})
 	first, second := w.capture(testApp, revoke("ada", "8")), w.capture(testApp, revoke("bob", "8"))
 	answers := make(chan answer, 1)
@@ -307,6 +363,7 @@ func TestManyPushesAtOnce(t *testing.T) {
 	}
 	running.Wait()
 	require.EqualValues(t, pushes, acknowledged.Load())
+	require.NoError(t, w.pushes.ApplyDue(t.Context()))
 	t.Logf("%d pushes took %d tries", pushes, tries.Load())
 	recorded := 0
 	for of := range users {

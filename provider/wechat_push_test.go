@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,8 +59,15 @@ func cancel(user string) wechattest.PushMessage {
 	return wechattest.PushMessage{AppID: testApp, User: user, Event: "user_authorization_cancellation"}
 }
 
-// push sends a message, which must be acknowledged at once.
+// push sends a message, which must be acknowledged at once, and applies it.
 func (w pushCalls) push(message wechattest.PushMessage) {
+	w.t.Helper()
+	w.acknowledged(message)
+	require.NoError(w.t, w.pushes.ApplyDue(context.Background()))
+}
+
+// acknowledged sends a message, which must be acknowledged at once.
+func (w pushCalls) acknowledged(message wechattest.PushMessage) {
 	w.t.Helper()
 	pushed, err := w.simulator.Push(message)
 	require.NoError(w.t, err)
@@ -87,11 +95,13 @@ func (w pushCalls) capture(app string, message wechattest.PushMessage) (c captur
 	return c
 }
 
-// deliver sends a captured push to the server.
+// deliver sends a captured push to the server, and applies what it has stored.
 func (w pushCalls) deliver(app string, c captured) answer {
 	w.t.Helper()
-	return w.post(provider.WechatPushPath+app+"?"+c.query.Encode(), c.body,
+	a := w.post(provider.WechatPushPath+app+"?"+c.query.Encode(), c.body,
 		http.Header{"Content-Type": {"application/json"}})
+	require.NoError(w.t, w.pushes.ApplyDue(context.Background()))
+	return a
 }
 
 // requireRefused requires the one answer to everything that is not a push.
@@ -326,7 +336,7 @@ func TestCancelledAccounts(t *testing.T) {
 	require.Empty(t, w.userOf(testApp, "bob"))
 }
 
-// TestSessionKeyIsForgotten, too. It is not in the database, so a push is acknowledged when both are done.
+// TestSessionKeyIsForgotten, too. It is not in the database, so that is tried until it is done.
 func TestSessionKeyIsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newPushEnv(t)
@@ -337,16 +347,15 @@ func TestSessionKeyIsForgotten(t *testing.T) {
 	_, err := vault.Current(t.Context(), account)
 	require.NoError(t, err)
 	w.clock.Move(2 * time.Second)
-	message := cancel("ada")
-	message.CreateTime = w.clock.Now().Unix()
+	w.acknowledged(cancel("ada"))
 	w.volatile.broken.Store(true)
-	pushed, err := w.simulator.Push(message)
-	require.NoError(t, err)
-	require.Equal(t, 3, pushed.Tries)
-	require.Equal(t, http.StatusServiceUnavailable, pushed.Status)
-	require.Len(t, w.eventsOf(identity.EventAuthCancelled), 1, "the database does not wait for it")
+	for range 3 {
+		require.Error(t, w.pushes.ApplyDue(t.Context()))
+		require.Len(t, w.eventsOf(identity.EventAuthCancelled), 1, "the database does not wait for it")
+		w.clock.Move(5 * time.Minute)
+	}
 	w.volatile.broken.Store(false)
-	w.push(message)
+	require.NoError(t, w.pushes.ApplyDue(t.Context()))
 	_, err = vault.Current(t.Context(), account)
 	require.ErrorIs(t, err, wechat.ErrNoSessionKey)
 	require.Len(t, w.eventsOf(identity.EventAuthCancelled), 1)
@@ -365,4 +374,45 @@ func TestOtherMessages(t *testing.T) {
 	}
 	require.Equal(t, before, writes())
 	w.requireActive(t, session)
+}
+
+// TestAPushIsOneWrite: the answer waits for one write, whatever the message requires.
+func TestAPushIsOneWrite(t *testing.T) {
+	t.Parallel()
+	w := newPushEnv(t)
+	w.given(t, "ada", false)
+	w.acknowledged(wechattest.PushMessage{AppID: testApp, User: "ada"}) // so that the time is recent
+	writes := w.writes()
+	for _, message := range []wechattest.PushMessage{revoke("ada", "8"), cancel("ada"), revoke("nobody", "301")} {
+		before := writes()
+		w.acknowledged(message)
+		require.Equal(t, before+1, writes())
+	}
+}
+
+// BenchmarkPush compares a push, from the handler down, with one write.
+func BenchmarkPush(b *testing.B) {
+	w := newPushEnv(b)
+	b.Run("push", func(b *testing.B) {
+		now, requests := w.clock.Now().Unix(), make([]*http.Request, b.N)
+		for n := range requests {
+			message := revoke("ada", "8")
+			message.CreateTime = now - int64(n) // each is another notice
+			c := w.capture(testApp, message)
+			requests[n] = httptest.NewRequest(http.MethodPost, provider.WechatPushPath+testApp+"?"+c.query.Encode(),
+				strings.NewReader(c.body))
+		}
+		b.ResetTimer()
+		for _, request := range requests {
+			recorder := httptest.NewRecorder()
+			w.server.Config.Handler.ServeHTTP(recorder, request)
+			require.Equal(b, "success", recorder.Body.String())
+		}
+	})
+	b.Run("one write", func(b *testing.B) {
+		for n := range b.N {
+			require.NoError(b, w.database.Events().Record(b.Context(), identity.Event{Kind: identity.EventExported,
+				UserID: strconv.Itoa(n)}))
+		}
+	})
 }

@@ -16,6 +16,7 @@ import (
 // Config holds the dependencies of a Service. All are required.
 type Config struct {
 	Pushes      identity.Pushes
+	Notices     identity.WithdrawalNotices
 	Withdrawals identity.Withdrawals
 	Vault       *wechat.Vault
 	Limiter     *limits.Limiter
@@ -28,15 +29,19 @@ type Config struct {
 type Query = wechat.PushQuery
 
 // Service receives pushes. It is safe for concurrent use.
-type Service struct{ config Config }
+type Service struct {
+	config Config
+	stored chan struct{}
+}
 
 // New returns a Service.
-func New(config Config) *Service { return &Service{config} }
+func New(config Config) *Service { return &Service{config, make(chan struct{}, 1)} }
 
 // ErrRefused answers everything that WeChat did not send for an app of this server. It does not tell why.
 var ErrRefused = oauth.NewError(oauth.AccessDenied, "This is not a message push for an app of this server.")
 
-// timeout bounds the work of a push: WeChat waits for 5 seconds in all, and then repeats it.
+// timeout bounds the work of a push: WeChat waits for 5 seconds in all, and then repeats it. It also bounds the work of
+// applying one.
 const timeout = 2 * time.Second
 
 // Verify answers WeChat's verification of an app's URL with what it must repeat. It returns ErrRefused, or an
@@ -59,8 +64,9 @@ func (s *Service) Verify(ctx context.Context, appID string, query Query) (string
 	return query.Echo, nil
 }
 
-// Receive applies a push for an app. It returns nil if WeChat need not repeat it: it is applied, now or before, or
-// nothing that concerns this server. It returns ErrRefused, or an oauth.TemporarilyUnavailable error if a store fails.
+// Receive takes a push for an app. It returns nil if WeChat need not repeat it: it is stored for ApplyDue, was applied
+// before, or is nothing that concerns this server. It returns ErrRefused, or an oauth.TemporarilyUnavailable error if
+// the store fails.
 func (s *Service) Receive(ctx context.Context, appID string, query Query, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -74,7 +80,7 @@ func (s *Service) Receive(ctx context.Context, appID string, query Query, body [
 		return s.refuse(ctx, appID)
 	}
 	if strings.EqualFold(message.MsgType, "event") {
-		if err := s.apply(ctx, appID, message); err != nil {
+		if err := s.store(ctx, appID, message); err != nil {
 			return err
 		}
 	}

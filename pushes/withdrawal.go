@@ -1,16 +1,10 @@
 package pushes
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/oauth"
-	"github.com/lingpai/lingpai/wechat"
 )
 
 // The events by which WeChat reports that permissions were withdrawn.
@@ -44,50 +38,16 @@ var byRevokeInfo = map[int]identity.WithdrawnData{
 var whole = identity.WithdrawnData{Suggested: true, Nickname: true, Picture: true, Email: true, Address: true,
 	Phone: true}
 
-// maxAhead is how far CreateTime may be in the future, since clocks differ.
-const maxAhead = 10 * time.Minute
-
-// apply applies an event, if it is one that withdraws permissions.
-func (s *Service) apply(ctx context.Context, appID string, message wechat.Push) error {
-	withdrawal, forget, ok := withdrawalOf(message)
-	if !ok {
-		return nil
-	}
-	seconds, err := strconv.ParseInt(message.CreateTime, 10, 64)
-	if err != nil || seconds <= 0 || seconds > s.config.Now().Add(maxAhead).Unix() {
-		return s.refuse(ctx, appID)
-	}
-	withdrawal.At = time.Unix(seconds, 0)
-	withdrawal.Account = identity.AccountKey{Platform: identity.PlatformWechat, App: appID, Subject: message.OpenID}
-	withdrawal.Grace = s.config.Grace
-	// with an actor, the audit log has one entry for each notice, however many there are
-	actor := identity.ActorFrom(ctx)
-	actor.Name = "WeChat"
-	if _, err := s.config.Withdrawals.Apply(identity.WithActor(ctx, actor), idOf(withdrawal, message),
-		withdrawal); err != nil {
-		return oauth.StoreFailed(err)
-	}
-	if !forget {
-		return nil
-	}
-	// after the transaction, which a store that is gone must not delay, and also if the notice is repeated
-	account := wechat.Account{AppID: appID, OpenID: message.OpenID}
-	if err := s.config.Vault.Forget(ctx, account, withdrawal.At.Add(time.Second)); err != nil {
-		return oauth.StoreFailed(err)
-	}
-	return nil
-}
-
 // withdrawalOf returns what an event withdraws, and whether the user's session key must be forgotten.
-func withdrawalOf(message wechat.Push) (withdrawal identity.Withdrawal, forget, ok bool) {
-	switch message.Event {
+func withdrawalOf(event, revokeInfo string) (withdrawal identity.Withdrawal, forget, ok bool) {
+	switch event {
 	case infoModified:
 		return identity.Withdrawal{Kind: identity.EventInfoModified,
 			Data: identity.WithdrawnData{Suggested: true}}, false, true
 	case authCancelled:
 		return identity.Withdrawal{Kind: identity.EventAuthCancelled, Data: whole, Ends: true, Closed: true}, true, true
 	case authRevoked:
-		withdrawal, forget = revoked(message.RevokeInfo)
+		withdrawal, forget = revoked(revokeInfo)
 		return withdrawal, forget, true
 	}
 	return identity.Withdrawal{}, false, false
@@ -117,10 +77,3 @@ func revoked(info string) (withdrawal identity.Withdrawal, forget bool) {
 
 // maxNumbers limits the numbers in one RevokeInfo. WeChat documents about 25.
 const maxNumbers = 32
-
-// idOf returns what a push has in common with its repetitions.
-func idOf(w identity.Withdrawal, message wechat.Push) [sha256.Size]byte {
-	text, _ := json.Marshal([]string{w.Account.Platform, w.Account.App, w.Account.Subject, message.Event,
-		message.CreateTime, message.RevokeInfo}) // of strings, it never fails
-	return sha256.Sum256(text)
-}

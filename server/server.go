@@ -22,6 +22,7 @@ import (
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/provider/bounds"
+	"github.com/lingpai/lingpai/pushes"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/server/telemetry"
 	"github.com/lingpai/lingpai/storage/sql"
@@ -66,10 +67,11 @@ type Stores struct {
 	Consents  identity.Consents
 	Notices   identity.LogoutNotices
 	Pushes    identity.Pushes
-	// Withdrawals are what users have withdrawn at WeChat.
-	Withdrawals identity.Withdrawals
-	Events      identity.Events
-	Keys        keys.Store
+	// Withdrawals applies what users have withdrawn at WeChat, and WithdrawalNotices has what is still to be applied.
+	Withdrawals       identity.Withdrawals
+	WithdrawalNotices identity.WithdrawalNotices
+	Events            identity.Events
+	Keys              keys.Store
 	// CheckDatabase returns an error if the database does not answer, does not have the required schema or cannot be
 	// written. Only readiness calls it.
 	CheckDatabase func(context.Context) error
@@ -87,8 +89,9 @@ func StoresOf(database *sql.DB) Stores {
 		Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
 		Browsers: database.BrowserSessions(), Consents: database.Consents(),
 		Notices: database.LogoutNotices(), Pushes: database.Apps().Pushes(),
-		Withdrawals: database.Deletions().Withdrawals(),
-		Keys:        database.Keys(), CheckDatabase: checkOf(database), Clock: database.Clock,
+		WithdrawalNotices: database.Apps().Pushes().WithdrawalNotices(),
+		Withdrawals:       database.Deletions().Withdrawals(),
+		Keys:              database.Keys(), CheckDatabase: checkOf(database), Clock: database.Clock,
 		ClosedApps: database.Apps().Closed,
 	}
 }
@@ -107,6 +110,7 @@ type Server struct {
 	Accounts *accounts.Accounts
 	Issuer   *tokens.Issuer
 	Notices  *backchannel.Sender
+	Pushes   *pushes.Service
 
 	keys        Keys
 	metrics     *telemetry.Metrics
@@ -175,8 +179,9 @@ func (s *Server) Bound(server *http.Server, listener net.Listener) net.Listener 
 }
 
 // Start starts the background tasks, which run until the context ends: reading and rotating keys, deleting ended
-// sessions, users and old events, telling clients about ended sessions, counting the kinds of password hashes, and
-// serving metrics if configured. It returns an error if it cannot listen at the address of metrics.
+// sessions, users and old events, telling clients about ended sessions, applying what users have withdrawn, counting
+// the kinds of password hashes, and serving metrics if configured. It returns an error if it cannot listen at the
+// address of metrics.
 func (s *Server) Start(ctx context.Context) error {
 	if s.settings.MetricsAddr != "" {
 		if err := s.serveMetrics(ctx); err != nil {
@@ -187,7 +192,9 @@ func (s *Server) Start(ctx context.Context) error {
 		go keeper.Run(ctx)
 	}
 	go pruneRegularly(ctx, s.stores, s.settings.AuditRetention, s.logger)
-	go s.Notices.Run(ctx)
+	go repeat(ctx, nil, s.logger, "cannot read logout notices; they are sent later", s.Notices.SendDue)
+	go repeat(ctx, s.Pushes.Stored(), s.logger, "cannot apply what users have withdrawn at WeChat; it is tried again",
+		s.Pushes.ApplyDue)
 	go followHashes(ctx, s.stores.Users, s.hasher, s.logger)
 	return nil
 }

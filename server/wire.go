@@ -113,7 +113,6 @@ type services struct {
 	handOffs   *authorize.HandOffs
 	wechat     *authorize.Wechat
 	wechatData *wechatdata.Service
-	pushes     *pushes.Service
 	appTokens  *wechatdata.AppTokens
 }
 
@@ -159,7 +158,7 @@ func (w wiring) wire() services {
 		Meter: metrics, Now: w.config.Now, Logger: w.config.Logger,
 	}
 	w.server.keys, w.server.metrics, w.server.Issuer = w.config.Keys, metrics, issuer
-	w.server.Access = accessService
+	w.server.Access, w.server.Pushes = accessService, w.pushes(vault, limiter)
 	w.bound(metrics)
 	wechatData := wechatdata.New(wechatDataConfig)
 	authorizeService := w.authorize(registry, signIn, issuer, limiter)
@@ -186,14 +185,14 @@ func (w wiring) wire() services {
 		Clients: stores.Clients, Tokens: issuer, Meter: metrics, Logger: w.config.Logger})
 	w.server.scans = w.scans(authorizeService, apps, wechatDataConfig.AppTokens)
 	return services{registry, authorizeService, devices, handOffs, w.wechat(authorizeService, signIn, apps),
-		wechatData, w.pushes(vault, limiter), wechatdata.NewAppTokens(wechatDataConfig)}
+		wechatData, wechatdata.NewAppTokens(wechatDataConfig)}
 }
 
 // pushes returns the service for what WeChat pushes.
 func (w wiring) pushes(vault *wechat.Vault, limiter *limits.Limiter) *pushes.Service {
-	return pushes.New(pushes.Config{Pushes: w.config.Stores.Pushes, Withdrawals: w.config.Stores.Withdrawals,
-		Vault: vault, Limiter: limiter, Grace: w.config.Settings.DeletionGrace, Now: w.config.Now,
-		Logger: w.config.Logger})
+	return pushes.New(pushes.Config{Pushes: w.config.Stores.Pushes, Notices: w.config.Stores.WithdrawalNotices,
+		Withdrawals: w.config.Stores.Withdrawals, Vault: vault, Limiter: limiter,
+		Grace: w.config.Settings.DeletionGrace, Now: w.config.Now, Logger: w.config.Logger})
 }
 
 // authorize returns the service for authorization requests.
@@ -287,7 +286,7 @@ func (w wiring) handler(s services) (http.Handler, error) {
 		Authorize: s.authorize, Devices: s.devices, Wechat: s.wechat, Scans: w.server.scans, HandOffs: s.handOffs,
 		Pages:          rendered,
 		ContextClasses: w.config.Settings.ContextClasses,
-		WechatData:     s.wechatData, AppTokens: s.appTokens, Pushes: s.pushes, Accounts: w.server.Accounts,
+		WechatData:     s.wechatData, AppTokens: s.appTokens, Pushes: w.server.Pushes, Accounts: w.server.Accounts,
 		WechatFiles: w.config.Settings.WechatFiles,
 		KeySet:      w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(),
 		Ready: w.server.readyUntilStopped(ready), Observe: observe, Bodies: w.server.bodies,
