@@ -1,18 +1,22 @@
 package main
 
 import (
+	stdsql "database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -125,55 +129,130 @@ func TestDevPushes(t *testing.T) {
 	require.Equal(t, "success", pushed.text("answer"))
 }
 
+// TestDoctorShowsWithdrawalsThatWait, since no server runs or all of them fail.
+func TestDoctorShowsWithdrawalsThatWait(t *testing.T) {
+	t.Parallel()
+	o, _ := healthy(t)
+	path := filepath.Join(o.folder, "lingpai.db")
+	db, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + path})
+	require.NoError(t, err)
+	require.NoError(t, db.Apps().Pushes().WithdrawalNotices().Add(t.Context(), identity.WithdrawalNotice{
+		Content: []byte("{}")}))
+	require.NoError(t, db.Close())
+	const waiting = "1 message that users have withdrawn something at WeChat not applied"
+	for _, f := range o.examined() {
+		require.NotContains(t, f.Found, waiting)
+	}
+	connection, err := stdsql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer connection.Close()
+	_, err = connection.ExecContext(t.Context(), "UPDATE withdrawal_notices SET received_at = ?",
+		time.Now().Add(-90*time.Minute).UnixMilli())
+	require.NoError(t, err)
+	requireFinding(t, o.examined(), "pushes", statusWarning, waiting+", the oldest for 1h3", "lingpai serve")
+}
+
+// pushedFleet is two replicas to which WeChat pushes messages.
+type pushedFleet struct {
+	*fleet
+	database *sql.DB
+	query    string
+	body     string
+}
+
+func newPushedFleet(t *testing.T) *pushedFleet {
+	t.Helper()
+	f := &pushedFleet{fleet: onSharedServers(t)}
+	f.database, _ = f.shared()
+	set := f.pushes(appID)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		f.query, f.body = r.URL.RawQuery, string(text)
+		_, _ = io.WriteString(w, r.URL.Query().Get("echostr"))
+	}))
+	t.Cleanup(elsewhere.Close)
+	require.NoError(t, f.simulator.SetPush(wechattest.PushSettings{AppID: appID, URL: elsewhere.URL, Token: set.Token,
+		EncodingAESKey: set.EncodingAESKey}))
+	return f
+}
+
+// withdraws signs a user in who then withdraws a permission. It returns a function that pushes the message to a replica
+// and returns the answer.
+func (f *pushedFleet) withdraws(t *testing.T, user string) func(replica int) string {
+	t.Helper()
+	_, err := f.ask("", "grant_type", "wechat_code", "code", f.code(user))
+	require.NoError(t, err)
+	_, err = f.simulator.Push(wechattest.PushMessage{AppID: appID, User: user, Event: "user_authorization_revoke",
+		RevokeInfo: "8"})
+	require.NoError(t, err)
+	query, body := f.query, f.body
+	return func(replica int) string {
+		response, err := http.Post("http://"+f.replicas[replica].addr+"/wechat/push/"+appID+"?"+query,
+			"application/json", strings.NewReader(body))
+		if err != nil {
+			return err.Error()
+		}
+		defer response.Body.Close()
+		text, _ := io.ReadAll(response.Body)
+		return string(text)
+	}
+}
+
+// requireApplied waits until a withdrawal is applied, and requires that it was applied once.
+func (f *pushedFleet) requireApplied(t *testing.T, user string) {
+	t.Helper()
+	account, err := f.database.Accounts().Find(t.Context(), identity.AccountKey{Platform: identity.PlatformWechat,
+		App: appID, Subject: wechattest.OpenID(appID, user)})
+	require.NoError(t, err)
+	waiting := f.database.Apps().Pushes().WithdrawalNotices()
+	require.Eventually(t, func() bool {
+		found, err := waiting.Waiting(t.Context())
+		return err == nil && found.Notices == 0
+	}, patience, 10*time.Millisecond)
+	events, err := f.database.Events().List(t.Context(), identity.EventsOf{Kind: identity.EventAuthRevoked,
+		UserID: account.UserID}, 10)
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	require.Contains(t, events[0].Detail, "sessions ended: 1")
+}
+
 // TestOnePushAtTwoReplicas at the same time, as when WeChat repeats it while the first is still in flight: it is
 // applied once, and all are acknowledged.
 func TestOnePushAtTwoReplicas(t *testing.T) {
 	t.Parallel()
-	f := onSharedServers(t)
-	set := f.pushes(appID)
-	var query, body string
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text, _ := io.ReadAll(r.Body)
-		query, body = r.URL.RawQuery, string(text)
-		_, _ = io.WriteString(w, r.URL.Query().Get("echostr"))
-	}))
-	defer elsewhere.Close()
-	require.NoError(t, f.simulator.SetPush(wechattest.PushSettings{AppID: appID, URL: elsewhere.URL, Token: set.Token,
-		EncodingAESKey: set.EncodingAESKey}))
-	database, _ := f.shared()
+	f := newPushedFleet(t)
 	for n := range 10 {
 		user := fmt.Sprint("user ", n)
-		_, err := f.ask("", "grant_type", "wechat_code", "code", f.code(user))
-		require.NoError(t, err)
-		_, err = f.simulator.Push(wechattest.PushMessage{AppID: appID, User: user, Event: "user_authorization_revoke",
-			RevokeInfo: "8"})
-		require.NoError(t, err)
+		push := f.withdraws(t, user)
 		answers := make([]string, 8)
 		var running sync.WaitGroup
 		for at := range answers {
-			running.Go(func() {
-				response, err := http.Post("http://"+f.replicas[at%2].addr+"/wechat/push/"+appID+"?"+query,
-					"application/json", strings.NewReader(body))
-				if err != nil {
-					answers[at] = err.Error()
-					return
-				}
-				defer response.Body.Close()
-				text, _ := io.ReadAll(response.Body)
-				answers[at] = string(text)
-			})
+			running.Go(func() { answers[at] = push(at % 2) })
 		}
 		running.Wait()
 		for _, text := range answers {
 			require.Equal(t, "success", text)
 		}
-		account, err := database.Accounts().Find(t.Context(), identity.AccountKey{Platform: identity.PlatformWechat,
-			App: appID, Subject: wechattest.OpenID(appID, user)})
+		f.requireApplied(t, user)
+	}
+}
+
+// TestKillingServersLosesNoPush that was acknowledged: the other server, or the next one, applies it.
+func TestKillingServersLosesNoPush(t *testing.T) {
+	t.Parallel()
+	f := newPushedFleet(t)
+	connection, err := stdsql.Open("pgx", f.variable("LINGPAI_DATABASE_URL"))
+	require.NoError(t, err)
+	defer connection.Close()
+	for n := range 10 {
+		user := fmt.Sprint("user ", n)
+		push := f.withdraws(t, user)
+		require.Equal(t, "success", push(n%2))
+		f.replicas[n%2].kill()
+		// one that was claimed waits for a minute
+		_, err = connection.ExecContext(t.Context(), "UPDATE withdrawal_notices SET due_at = 0")
 		require.NoError(t, err)
-		events, err := database.Events().List(t.Context(), identity.EventsOf{Kind: identity.EventAuthRevoked,
-			UserID: account.UserID}, 10)
-		require.NoError(t, err)
-		require.Len(t, events, 1)
-		require.Contains(t, events[0].Detail, "sessions ended: 1")
+		f.requireApplied(t, user)
+		require.NoError(t, f.replicas[n%2].start())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/storage/sql"
 )
@@ -43,6 +44,23 @@ func checkPushes(ctx context.Context, report *report, database *sql.DB) {
 		}
 		report.judgePush(pushes[n])
 		report.judgeRefused(pushes[n], refused)
+	}
+	checkWithdrawals(ctx, report, database)
+}
+
+// lateWithdrawal is how long a notice may wait to be applied. Servers apply it at once.
+const lateWithdrawal = 10 * time.Minute
+
+// checkWithdrawals warns if what users have withdrawn is not applied.
+func checkWithdrawals(ctx context.Context, report *report, database *sql.DB) {
+	waiting, err := within(ctx, database.Apps().Pushes().WithdrawalNotices().Waiting)
+	switch {
+	case err != nil:
+		report.fault("cannot be counted: "+report.words(err), checkDatabaseURL)
+	case waiting.Oldest > lateWithdrawal:
+		report.warning(fmt.Sprintf("%s that users have withdrawn something at WeChat not applied, the oldest for %s",
+			terminal.Plural(waiting.Notices, "message"), short(waiting.Oldest.Truncate(time.Minute))),
+			"servers apply them: start one with this database, with lingpai serve, or see its log (cannot apply)")
 	}
 }
 
