@@ -26,8 +26,9 @@ const liveBrowserSession = `b.ended_at IS NULL AND b.idle_expires_at > now AND b
 	AND b.epoch = u.auth_epoch AND u.disabled_at IS NULL AND u.joined_into IS NULL`
 
 // Open implements identity.BrowserSessions. Like openSession, it locks the user until the transaction ends, and then
-// the session that is replaced: a session of a client that is being opened from it either exists already and moves, or
-// is refused.
+// the session of HandedBy, so that what ends that one is either seen here or sees the new session. Last it locks the
+// session that is replaced: a session of a client that is being opened from it either exists already and moves, or is
+// refused.
 func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSession, lifetimes identity.Lifetimes,
 	replaced string) (identity.BrowserSession, error) {
 	if err := storable(session.ID, session.UserID, session.Account.Platform, session.Account.App,
@@ -36,6 +37,7 @@ func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSess
 		return session, err
 	}
 	platform, app, subject := accountColumns(session.Account)
+	share := s.db.dialect.forShare
 	err := s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		session.LastSeenAt, session.ExpiresAt = now, now.Add(lifetimes.Absolute).Truncate(time.Millisecond)
 		session.IdleExpiresAt = now.Add(min(lifetimes.Idle, lifetimes.Absolute)).Truncate(time.Millisecond)
@@ -43,18 +45,19 @@ func (s *BrowserSessions) Open(ctx context.Context, session identity.BrowserSess
 			session.AuthTime = now
 		}
 		// Without the space, gorm would take the hash for a list.
-		err := changed(tx.Exec(`INSERT INTO browser_sessions (user_id, id, secret_hash, epoch, account_platform,
-				account_app, account_subject, client_id, handed_by, method, auth_time, device, idle_expires_at,
-				expires_at, last_seen_at)
-			SELECT id, CAST(? AS TEXT), CAST( ? AS `+s.db.dialect.bytes+`), auth_epoch, CAST(? AS TEXT),
+		err := changed(tx.Exec(`WITH u AS (SELECT id, auth_epoch FROM users
+				WHERE id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?`+share+`)
+			INSERT INTO browser_sessions (user_id, id, secret_hash, epoch, account_platform, account_app,
+				account_subject, client_id, handed_by, method, auth_time, device, idle_expires_at, expires_at,
+				last_seen_at)
+			SELECT u.id, CAST(? AS TEXT), CAST( ? AS `+s.db.dialect.bytes+`), u.auth_epoch, CAST(? AS TEXT),
 				CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
 				CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT)
-			FROM users WHERE id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?
-				AND (CAST(? AS TEXT) = '' OR EXISTS (SELECT 1 FROM sessions WHERE id = ? AND ended_at IS NULL))`+
-			s.db.dialect.forShare, session.ID, session.SecretHash[:], platform, app, subject,
-			session.ClientID, session.HandedBy, session.Method, session.AuthTime.UnixMilli(), session.Device,
-			session.IdleExpiresAt.UnixMilli(), session.ExpiresAt.UnixMilli(), now.UnixMilli(), session.UserID,
-			session.Epoch, session.HandedBy, session.HandedBy))
+			FROM u WHERE CAST(? AS TEXT) = '' OR EXISTS (SELECT 1 FROM sessions s
+				WHERE s.id = ? AND s.user_id = u.id AND s.ended_at IS NULL`+share+`)`, session.UserID, session.Epoch,
+			session.ID, session.SecretHash[:], platform, app, subject, session.ClientID, session.HandedBy,
+			session.Method, session.AuthTime.UnixMilli(), session.Device, session.IdleExpiresAt.UnixMilli(),
+			session.ExpiresAt.UnixMilli(), now.UnixMilli(), session.HandedBy, session.HandedBy))
 		if errors.Is(err, identity.ErrNotFound) {
 			return identity.ErrStale
 		}

@@ -314,6 +314,7 @@ func browserRaces() []testCase {
 	return []testCase{
 		{"a browser session opened while its user is disabled ends", disableRacesVisit},
 		{"a session opened from a browser session that ends meanwhile ends", endRacesOpenFrom},
+		{"a browser session handed over from a session that ends meanwhile ends", endRacesHandOver},
 		{"a session opened from a browser while all sessions end ends", allEndRacesOpenFrom},
 		{"a session opened from a browser while its user is disabled ends", disableRacesOpenFrom},
 		{"a session opened from a browser session that is replaced meanwhile goes on", renewalRacesOpenFrom},

@@ -2,6 +2,8 @@ package storagetest
 
 import (
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -411,4 +413,27 @@ func handedBrowserEnds(t *testing.T, f fixture) {
 		_, err = f.Browsers.Open(t.Context(), late, lifetimes(), "")
 		require.ErrorIs(t, err, identity.ErrStale, name)
 	}
+}
+
+// endRacesHandOver hands a session over while it ends.
+func endRacesHandOver(t *testing.T, f fixture) {
+	race(t, f, 500, func(t *testing.T, user identity.User, client identity.Client) error {
+		from, err := f.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch, lifetimes(), 0)
+		if err != nil {
+			return err
+		}
+		handed := newBrowserSession(user)
+		handed.ClientID, handed.HandedBy = client.ID, from.ID
+		answers := inParallel(2, func(n int) error {
+			if n == 0 {
+				return errorOf(f.Sessions.End(t.Context(), from.ID, identity.EndedByClient))
+			}
+			return unlessStale(errorOf(f.at(n).Browsers.Open(t.Context(), handed, lifetimes(), "")))
+		})
+		active, err := f.Browsers.List(t.Context(), user.ID)
+		if len(active) > 0 {
+			err = fmt.Errorf("user %s has %d active browser sessions", user.ID, len(active))
+		}
+		return errors.Join(append(answers, err)...)
+	})
 }
