@@ -181,6 +181,17 @@ func endRange(tx *gorm.DB, now time.Time, reason, where string, at time.Time, fr
 	if err != nil {
 		return ended, err
 	}
+	handers, err := scanAll[string](tx, "SELECT DISTINCT s.user_id FROM sessions s JOIN browser_sessions b "+
+		"ON b.user_id = s.user_id AND b.ended_at IS NULL AND b.handed_by = s.id "+
+		"WHERE s.id > ? AND s.id <= ? AND s.ended_at = ? AND s.end_reason = ?", from, last, now.UnixMilli(), reason)
+	if err != nil {
+		return ended, err
+	}
+	for _, userID := range handers {
+		if err := endHanded(tx, now, reason, userID); err != nil {
+			return ended, err
+		}
+	}
 	return ended, addNotices(tx, now, "id > ? AND id <= ? AND ended_at = ? AND end_reason = ?", from, last,
 		now.UnixMilli(), reason)
 }

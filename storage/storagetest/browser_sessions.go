@@ -393,6 +393,13 @@ func handedBrowserEnds(t *testing.T, f fixture) {
 			_, err := f.Sessions.EndAll(t.Context(), user.ID, identity.EndedByOperator)
 			require.NoError(t, err)
 		},
+		"those that were refreshed since a leak": func(id string) {
+			f.advance(time.Minute)
+			since := f.now(t)
+			touch(t, f, id)
+			_, err := f.Sessions.EndSince(t.Context(), since, identity.EndedByOperator)
+			require.NoError(t, err)
+		},
 	} {
 		from, kept := f.signIn(t, user, client), f.signIn(t, user, client)
 		handed := newBrowserSession(user)
