@@ -37,6 +37,13 @@ func (s *limitedMap[K, V]) newest(most int) []V {
 	return values
 }
 
+// lastMade returns the last 100 entries of a map that belongs to a platform, the newest first.
+func lastMade[V any](s *platform, made *limitedMap[string, V]) []V {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return made.newest(100)
+}
+
 // dropWhile drops entries, oldest first, until one is to be kept.
 func (s *limitedMap[K, V]) dropWhile(stale func(V) bool) {
 	for len(s.order) > 0 && stale(s.values[s.order[0]]) {

@@ -60,11 +60,7 @@ type linkMaker struct {
 }
 
 // Links returns the links that were made last, the newest first, at most 100.
-func (s *linkMaker) Links() []Link {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.links.newest(100)
-}
+func (s *linkMaker) Links() []Link { return lastMade(s.platform, s.links) }
 
 // linkTarget is what a link opens.
 type linkTarget struct {
@@ -114,17 +110,11 @@ func (s *linkMaker) urlLink(received call) *answer {
 
 // make keeps a link, unless WeChat refuses to make it.
 func (s *linkMaker) make(received call, made *Link, target linkTarget, expiry linkExpiry) *answer {
-	appID, failed := s.bearer(received)
-	if failed != nil {
-		return failed
-	}
-	known, err := s.app(appID)
+	known, failed := s.miniProgram(received)
 	switch {
-	case err != nil:
-		return failWith(40013)
-	case !known.isMiniProgram():
-		return failWith(48001)
-	case !s.allow(quota{linksPerSecond, time.Second}, "link", appID):
+	case failed != nil:
+		return failed
+	case !s.allow(quota{linksPerSecond, time.Second}, "link", known.AppID):
 		return failWith(44990)
 	case known.Personal:
 		return failWith(40002)
@@ -139,13 +129,13 @@ func (s *linkMaker) make(received call, made *Link, target linkTarget, expiry li
 	switch {
 	case errcode != 0:
 		return failWith(errcode)
-	case !s.allow(perDay(s.options.DailyLinks), "links", appID):
+	case !s.allow(perDay(s.options.DailyLinks), "links", known.AppID):
 		return failWith(45009)
 	}
 	if target.EnvVersion == "" {
 		target.EnvVersion = versionRelease
 	}
-	made.AppID, made.Path, made.Query, made.EnvVersion = appID, target.Path, target.Query, target.EnvVersion
+	made.AppID, made.Path, made.Query, made.EnvVersion = known.AppID, target.Path, target.Query, target.EnvVersion
 	made.Expires, made.Made = expires, s.now()
 	s.links.put(made.URL, *made)
 	return nil

@@ -44,9 +44,7 @@ type miniProgramCodes struct {
 
 // MiniProgramCodes returns the codes that were made last, the newest first, at most 100.
 func (s *miniProgramCodes) MiniProgramCodes() []MiniProgramCode {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.pictures.newest(100)
+	return lastMade(s.platform, s.pictures)
 }
 
 // codeRequirements is the body of a call of getUnlimitedQRCode.
@@ -74,17 +72,11 @@ func (s *miniProgramCodes) unlimitedCode(received call) *answer {
 	if failed := decodePost(received, &body); failed != nil {
 		return failed
 	}
-	appID, failed := s.bearer(received)
-	if failed != nil {
-		return failed
-	}
-	known, err := s.app(appID)
+	known, failed := s.miniProgram(received)
 	switch {
-	case err != nil:
-		return failWith(40013)
-	case !known.isMiniProgram():
-		return failWith(48001)
-	case !s.allow(perMinute(codesPerMinute), "mini-program code", appID):
+	case failed != nil:
+		return failed
+	case !s.allow(perMinute(codesPerMinute), "mini-program code", known.AppID):
 		return failWith(45009)
 	}
 	if errcode := body.fault(known.Pages); errcode != 0 {
@@ -94,7 +86,7 @@ func (s *miniProgramCodes) unlimitedCode(received call) *answer {
 	if !valid {
 		return failWith(40097)
 	}
-	made := MiniProgramCode{ID: s.codeID(), AppID: appID, Page: body.Page, Scene: body.Scene,
+	made := MiniProgramCode{ID: s.codeID(), AppID: known.AppID, Page: body.Page, Scene: body.Scene,
 		EnvVersion: body.EnvVersion, Made: s.now()}
 	if made.EnvVersion == "" {
 		made.EnvVersion = versionRelease

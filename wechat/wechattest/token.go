@@ -150,6 +150,22 @@ func (s *appTokens) bearer(received call) (appID string, failed *answer) {
 	return presented.appID, nil
 }
 
+// miniProgram returns the mini-program of a call's access token, for calls that other apps may not make.
+func (s *appTokens) miniProgram(received call) (*app, *answer) {
+	appID, failed := s.bearer(received)
+	if failed != nil {
+		return nil, failed
+	}
+	known, err := s.app(appID)
+	switch {
+	case err != nil:
+		return nil, failWith(40013)
+	case !known.isMiniProgram():
+		return nil, failWith(48001)
+	}
+	return known, nil
+}
+
 // decodePost reads the JSON body of a POST.
 func decodePost(received call, into any) *answer {
 	switch {
