@@ -40,9 +40,9 @@ func (s *platform) OpenWebView(view WebView) (OpenedWebView, error) {
 		return OpenedWebView{}, errors.New("appid: 个人类型的小程序暂不支持使用 web-view (a person's has none)")
 	case strings.ContainsFunc(view.URL, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return OpenedWebView{}, errors.New("url: must be visible ASCII, or the page stays empty on iOS")
-	case err != nil || to.Host == "" || to.User != nil || to.Scheme != "https" && !isLoopback(to):
+	case err != nil || to.Host == "" || to.User != nil || to.Scheme != "https" && !isLoopbackHTTP(to):
 		return OpenedWebView{}, errors.New("url: must be an https URL")
-	case to.Port() != "" && !isLoopback(to) || !slices.Contains(known.WebViewDomains, to.Hostname()):
+	case to.Port() != "" && !isLoopbackHTTP(to) || !slices.Contains(known.WebViewDomains, to.Hostname()):
 		return OpenedWebView{}, fmt.Errorf("url: 无法打开该页面，不支持打开非业务域名 %s (not one of web_view_domains)", to.Host)
 	}
 	return OpenedWebView{view.URL, webViewAgent + view.AppID}, nil
@@ -52,7 +52,7 @@ func (s *platform) OpenWebView(view WebView) (OpenedWebView, error) {
 const webViewAgent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 " +
 	"(KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.54(0x18003630) NetType/WIFI Language/zh_CN miniProgram/"
 
-func isLoopback(to *url.URL) bool {
+func isLoopbackHTTP(to *url.URL) bool {
 	address, err := netip.ParseAddr(to.Hostname())
 	return to.Scheme == "http" && (to.Hostname() == "localhost" || err == nil && address.IsLoopback())
 }
