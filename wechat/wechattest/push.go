@@ -157,6 +157,9 @@ func (p *pusher) prepare(message PushMessage) (settings PushSettings, query url.
 	if !found {
 		return settings, nil, nil, fmt.Errorf("appid: %q has no settings for pushes", message.AppID)
 	}
+	if message.User == "" && message.OpenID == "" {
+		return settings, nil, nil, errors.New("user, openid: one of them is required")
+	}
 	if message.OpenID == "" {
 		message.OpenID = OpenID(message.AppID, message.User)
 	}

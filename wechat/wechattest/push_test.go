@@ -134,4 +134,8 @@ func TestPushesOverHTTP(t *testing.T) {
 	require.Equal(t, map[string]any{"tries": 1.0, "acknowledged": true, "status": 200.0, "answer": "success"},
 		answered.members)
 	require.Equal(t, "c", r.queries[0].Get("b"))
+	answered = w.post("/_sim/push", `{"appid":"`+appID+`","event":"user_authorization_cancellation"}`)
+	require.Equal(t, http.StatusBadRequest, answered.status, "about nobody")
+	require.Contains(t, answered.text, "user, openid:")
+	require.Len(t, r.queries, 1)
 }
