@@ -30,8 +30,9 @@ type PushChange struct {
 	Rotate bool   // replace the keys; the former ones are accepted for PushOverlap
 }
 
-// Set makes random keys for the pushes of an app, unless it has some, and returns its settings with the keys. It
-// returns UnknownError if there is no such app, and RefusedError if the app is not of WeChat or the mode is unknown.
+// Set makes random keys for the pushes of an app, unless it has keys and change.Rotate is false, and returns its
+// settings with the keys. It returns UnknownError if there is no such app, and RefusedError if the app is not of WeChat
+// or the mode is unknown.
 func (p *Pushes) Set(ctx context.Context, actor identity.Actor, id string, change PushChange) (identity.Push, error) {
 	app, err := p.apps.Find(ctx, actor, id)
 	switch {
@@ -40,8 +41,8 @@ func (p *Pushes) Set(ctx context.Context, actor identity.Actor, id string, chang
 	case app.Platform != identity.PlatformWechat:
 		return identity.Push{}, refused(nil, "%s is not an app of WeChat, and only WeChat pushes messages", id)
 	case change.Mode != "" && !slices.Contains(identity.PushModes(), change.Mode):
-		return identity.Push{}, refused(nil, "the mode of pushes must be one of %s", strings.Join(identity.PushModes(),
-			", "))
+		return identity.Push{}, refused(nil, "the mode of pushes must be one of %s",
+			strings.Join(identity.PushModes(), ", "))
 	}
 	ctx = identity.WithActor(ctx, actor)
 	push, err := p.pushes.Find(ctx, app.Platform, id)

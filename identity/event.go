@@ -47,7 +47,7 @@ const (
 	EventConsentGranted    = "consent.granted"   // Detail: the scopes, and the resource if the request named one
 	EventConsentWithdrawn  = "consent.withdrawn" // its sessions at the client ended
 	EventScanApproved      = "scan.approved"     // a screen signs in; ClientID: who asks; Detail: the screen's address
-	EventScanDenied        = "scan.denied"       // the next two too
+	EventScanDenied        = "scan.denied"       // the next two, too
 	EventScanMismatch      = "scan.mismatch"     // denied: another number was chosen than the one on the screen
 	EventScanReported      = "scan.reported"     // denied: the user knows nothing of it
 	EventExported          = "user.exported"
@@ -56,7 +56,7 @@ const (
 	EventUserDeleted       = "user.deleted"
 	EventUserMerged        = "user.merged"   // UserID: the retired user; Detail: the survivor and what moved
 	EventMergeUndone       = "user.unmerged" // UserID and Detail as in user.merged
-	// of the next three: Detail: the app, what was withdrawn, and what was done
+	// Detail of the next three: the app, what was withdrawn, and what was done.
 	EventInfoModified      = "wechat.user_info_modified"
 	EventAuthRevoked       = "wechat.user_authorization_revoke"
 	EventAuthCancelled     = "wechat.user_authorization_cancellation"

@@ -27,7 +27,7 @@ type Push struct {
 	App      string
 	Mode     string
 	Keys     PushKeys // sealed at rest
-	// FormerKeys are accepted, too, until FormerUntil, since the operator enters new keys at the platform later. Zero:
+	// FormerKeys are also accepted until FormerUntil, since the operator enters new keys at the platform later. Zero:
 	// there are none.
 	FormerKeys  PushKeys
 	FormerUntil time.Time
@@ -41,8 +41,9 @@ type Pushes interface {
 	// Find returns the settings of an app. FormerKeys are set only while they count. It returns ErrNotFound if there
 	// are none.
 	Find(ctx context.Context, platform, app string) (Push, error)
-	// Set stores new keys and the mode of an app, and seals the keys. The keys before count for keep more; if WeChat
-	// has not verified them, those from before these instead. It returns ErrNotFound for an unknown app.
+	// Set stores new keys and the mode of an app, and seals the keys. The keys that they replace become FormerKeys for
+	// the duration keep. But if the platform has never verified those, it still uses FormerKeys, which stay for that
+	// duration instead. It returns ErrNotFound for an unknown app.
 	Set(ctx context.Context, push Push, keep time.Duration) error
 	// SetMode changes the mode of an app. It returns ErrNotFound if there are no settings.
 	SetMode(ctx context.Context, platform, app, mode string) error

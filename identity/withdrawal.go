@@ -13,8 +13,8 @@ type Withdrawal struct {
 	At      time.Time  // when the platform sent it, in whole seconds. Only what existed in that second is affected.
 	Data    WithdrawnData
 	Ends    bool // the sessions that the account opened end
-	// Closed reports that the account exists no more. A user who has no other way to sign in is deleted when Grace has
-	// passed, as by Deletions.RequestDeletion; otherwise the account is removed, as by Accounts.Unlink.
+	// Closed reports that the account no longer exists. A user who has no other way to sign in is deleted when Grace
+	// has passed, as by Deletions.RequestDeletion; otherwise the account is removed, as by Accounts.Unlink.
 	Closed bool
 	Grace  time.Duration
 }
@@ -22,15 +22,15 @@ type Withdrawal struct {
 // WithdrawnData is which data of a user must be deleted.
 type WithdrawnData struct {
 	Suggested bool // the profile, if a platform suggested it and the user has not edited it since
-	Nickname  bool // also if the user chose it; the next three, too
+	Nickname  bool // also if the user chose it, as the next three
 	Picture   bool
 	Email     bool
 	Address   bool
 	Phone     bool
 }
 
-// And returns the data that is in d or other.
-func (d WithdrawnData) And(other WithdrawnData) WithdrawnData {
+// Or returns the data that is in d, in other or in both.
+func (d WithdrawnData) Or(other WithdrawnData) WithdrawnData {
 	return WithdrawnData{Suggested: d.Suggested || other.Suggested, Nickname: d.Nickname || other.Nickname,
 		Picture: d.Picture || other.Picture, Email: d.Email || other.Email, Address: d.Address || other.Address,
 		Phone: d.Phone || other.Phone}

@@ -65,7 +65,7 @@ func revoked(info string) (withdrawal identity.Withdrawal, forget bool) {
 		}
 		withdrawal.What = strings.TrimSpace(withdrawal.What + " " + strconv.Itoa(number))
 		data, known := byRevokeInfo[number]
-		withdrawal.Data = withdrawal.Data.And(data)
+		withdrawal.Data = withdrawal.Data.Or(data)
 		withdrawal.Ends = withdrawal.Ends || known
 		forget = forget || number == wholeApp
 	}
