@@ -21,20 +21,16 @@ func pushes() []testCase {
 	}
 }
 
-func newPush(app identity.App) identity.Push {
-	return identity.Push{Platform: app.Platform, App: app.ID, Mode: identity.PushSecure, Keys: newPushKeys()}
-}
-
 func newPushKeys() identity.PushKeys {
 	return identity.PushKeys{Token: identity.Secret(newName()), EncodingAESKey: identity.Secret(newName())}
 }
 
-// setPush adds an app with settings for pushes.
-func newSetPush(t *testing.T, f fixture) identity.Push {
+// newPush adds an app with settings for pushes.
+func newPush(t *testing.T, f fixture) identity.Push {
 	t.Helper()
 	app := newApp()
 	require.NoError(t, f.Apps.Add(t.Context(), app))
-	return replacePush(t, f, newPush(app))
+	return replacePush(t, f, identity.Push{Platform: app.Platform, App: app.ID, Mode: identity.PushSecure})
 }
 
 func pushOf(t *testing.T, f fixture, of identity.Push) identity.Push {
@@ -46,7 +42,7 @@ func pushOf(t *testing.T, f fixture, of identity.Push) identity.Push {
 
 func pushIsFound(t *testing.T, f fixture) {
 	before := f.now(t)
-	push := newSetPush(t, f)
+	push := newPush(t, f)
 	found := pushOf(t, f, push)
 	between(t, before, f.now(t), found.SetAt)
 	push.SetAt = found.SetAt
@@ -68,7 +64,7 @@ func replacePush(t *testing.T, f fixture, push identity.Push) identity.Push {
 }
 
 func pushKeysAreReplaced(t *testing.T, f fixture) {
-	push := newSetPush(t, f)
+	push := newPush(t, f)
 	require.NoError(t, f.Pushes.Verified(t.Context(), push.Platform, push.App))
 	second := replacePush(t, f, push)
 	found := pushOf(t, f, push)
@@ -87,7 +83,7 @@ func pushKeysAreReplaced(t *testing.T, f fixture) {
 }
 
 func pushModeIsChanged(t *testing.T, f fixture) {
-	push := newSetPush(t, f)
+	push := newPush(t, f)
 	require.NoError(t, f.Pushes.SetMode(t.Context(), push.Platform, push.App, identity.PushPlain))
 	found := pushOf(t, f, push)
 	push.Mode, push.SetAt = identity.PushPlain, found.SetAt
@@ -95,7 +91,7 @@ func pushModeIsChanged(t *testing.T, f fixture) {
 }
 
 func pushTimes(t *testing.T, f fixture) {
-	push := newSetPush(t, f)
+	push := newPush(t, f)
 	before := f.now(t)
 	for range 2 {
 		require.NoError(t, f.Pushes.Verified(t.Context(), push.Platform, push.App))
@@ -114,7 +110,7 @@ func pushTimes(t *testing.T, f fixture) {
 }
 
 func pushIsRemoved(t *testing.T, f fixture) {
-	push, other := newSetPush(t, f), newSetPush(t, f)
+	push, other := newPush(t, f), newPush(t, f)
 	require.NoError(t, f.Pushes.Remove(t.Context(), push.Platform, push.App))
 	require.ErrorIs(t, f.Pushes.Remove(t.Context(), push.Platform, push.App), identity.ErrNotFound)
 	_, err := f.Pushes.Find(t.Context(), push.Platform, push.App)
