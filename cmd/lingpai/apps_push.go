@@ -22,22 +22,22 @@ func pushAppCommand() *cobra.Command {
 or has closed their WeChat account, and then you must delete their data. The server does this for what it stores.
 
 The command makes a Token and an EncodingAESKey, stores them encrypted with the master key, and prints what to enter
-in WeChat's console. If they exist already, it prints them again. With --rotate it makes new ones, and those before are
-accepted for seven days, until you have entered the new ones.`,
+in WeChat's console. If they exist already, it prints them again. With --rotate it makes new ones, and the former ones
+are accepted for seven days, so that you have time to enter the new ones.`,
 		Example: "  lingpai apps push wx0123456789abcdef\n  lingpai apps push wx0123456789abcdef --rotate\n" +
 			"  lingpai apps push wx0123456789abcdef --off",
 		Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		pushes := admin.NewPushes(o.apps(), o.database.Apps().Pushes())
-		if !off && o.config.Issuer == "" {
-			return errors.New("WeChat needs the whole URL of the server: set server.issuer (LINGPAI_SERVER_ISSUER)")
-		}
 		if off {
 			if err := pushes.Remove(ctx, o.actor, args[0]); err != nil {
 				return err
 			}
 			say(cmd, "pushes about %s are refused from now on; remove them at WeChat, too\n", args[0])
 			return printResult(cmd, members{"appid": args[0], "removed": true})
+		}
+		if o.config.Issuer == "" {
+			return errors.New("WeChat needs the whole URL of the server: set server.issuer (LINGPAI_SERVER_ISSUER)")
 		}
 		if err := o.checkMasterKey(ctx); err != nil {
 			return err
@@ -88,7 +88,7 @@ func printPush(cmd *cobra.Command, url string, app identity.App, push identity.P
 		"encoding_aes_key": push.Keys.EncodingAESKey.Reveal(), "mode": push.Mode, "data_format": "json"}
 	if !push.FormerUntil.IsZero() {
 		result["former_until"] = push.FormerUntil.UTC().Format(time.RFC3339)
-		say(cmd, "The Token and the EncodingAESKey before are accepted until %s.\n", moment(push.FormerUntil))
+		say(cmd, "The former Token and EncodingAESKey are accepted until %s.\n", moment(push.FormerUntil))
 	}
 	return printResult(cmd, result)
 }
