@@ -139,7 +139,7 @@ func TestDoctorShowsWithdrawalsThatWait(t *testing.T) {
 	require.NoError(t, db.Apps().Pushes().WithdrawalNotices().Add(t.Context(), identity.WithdrawalNotice{
 		Content: []byte("{}")}))
 	require.NoError(t, db.Close())
-	const waiting = "1 message that users have withdrawn something at WeChat not applied"
+	const waiting = "1 message about withdrawals at WeChat not applied"
 	for _, f := range o.examined() {
 		require.NotContains(t, f.Found, waiting)
 	}

@@ -24,7 +24,9 @@ func checkPushes(ctx context.Context, report *report, database *sql.DB) {
 		report.fault("cannot be listed: "+report.words(err), checkDatabaseURL)
 		return
 	}
-	refused, err := database.Events().List(ctx, identity.EventsOf{Kind: identity.EventPushRefused}, 100)
+	refused, err := within(ctx, func(ctx context.Context) ([]identity.Event, error) {
+		return database.Events().List(ctx, identity.EventsOf{Kind: identity.EventPushRefused}, 100)
+	})
 	if err != nil {
 		report.fault("cannot be listed: "+report.words(err), checkDatabaseURL)
 		return
@@ -58,7 +60,7 @@ func checkWithdrawals(ctx context.Context, report *report, database *sql.DB) {
 	case err != nil:
 		report.fault("cannot be counted: "+report.words(err), checkDatabaseURL)
 	case waiting.Oldest > lateWithdrawal:
-		report.warning(fmt.Sprintf("%s that users have withdrawn something at WeChat not applied, the oldest for %s",
+		report.warning(fmt.Sprintf("%s about withdrawals at WeChat not applied, the oldest for %s",
 			terminal.Plural(waiting.Notices, "message"), short(waiting.Oldest.Truncate(time.Minute))),
 			"servers apply them: start one with this database, with lingpai serve, or see its log (cannot apply)")
 	}
