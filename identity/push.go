@@ -43,7 +43,7 @@ type Pushes interface {
 	Find(ctx context.Context, platform, app string) (Push, error)
 	// Set stores new keys and the mode of an app, and seals the keys. The keys that they replace become FormerKeys for
 	// the duration keep. But if the platform has never verified those, it still uses FormerKeys, which stay for that
-	// duration instead. It returns ErrNotFound for an unknown app.
+	// duration instead. Keys that are unusable are not kept. It returns ErrNotFound for an unknown app.
 	Set(ctx context.Context, push Push, keep time.Duration) error
 	// SetMode changes the mode of an app. It returns ErrNotFound if there are no settings.
 	SetMode(ctx context.Context, platform, app, mode string) error

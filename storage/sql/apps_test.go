@@ -87,6 +87,27 @@ func TestAppSecretsDoNotOpenInAnotherRow(t *testing.T) {
 	require.ErrorIs(t, err, keys.ErrSealBroken)
 }
 
+// TestUnusablePushKeysAreReplaced, and not kept as the former ones, which would make the new ones unusable, too.
+func TestUnusablePushKeysAreReplaced(t *testing.T) {
+	sealed, path := openSealed(t, newRing(t))
+	push := identity.Push{Platform: identity.PlatformWechat, App: "wx1", Mode: identity.PushSecure,
+		Keys: identity.PushKeys{Token: "old", EncodingAESKey: "old key"}}
+	require.NoError(t, sealed.Apps().Pushes().Set(t.Context(), push, time.Hour))
+	require.NoError(t, sealed.Apps().Pushes().Verified(t.Context(), push.Platform, push.App))
+	pushes := openAt(t, path, newRing(t)).Apps().Pushes()
+	_, err := pushes.Find(t.Context(), push.Platform, push.App)
+	require.ErrorIs(t, err, identity.ErrUnusable)
+	push.Keys = identity.PushKeys{Token: "token", EncodingAESKey: "key"}
+	require.NoError(t, pushes.Set(t.Context(), push, time.Hour))
+	found, err := pushes.Find(t.Context(), push.Platform, push.App)
+	require.NoError(t, err)
+	require.Equal(t, push.Keys, found.Keys)
+	require.Zero(t, found.FormerKeys)
+	require.Zero(t, found.FormerUntil)
+	_, err = pushes.rewrap(t.Context())
+	require.NoError(t, err)
+}
+
 // TestRewrap seals secrets of an older master key with the first one, and does not touch those that the first one
 // sealed.
 func TestRewrap(t *testing.T) {

@@ -99,12 +99,11 @@ func (p *Pushes) seal(platform, app string, keys identity.PushKeys) ([]byte, err
 	return p.db.ring.Seal(sealPushKeys, platform+"/"+app, text)
 }
 
-// setPush keeps the keys before as the former ones, unless WeChat has never used them: then those that it uses stay.
-const setPush = `INSERT INTO pushes (platform, app, mode, sealed_keys, set_at) VALUES (?, ?, ?, ?, ?)
+const setPush = `INSERT INTO pushes (platform, app, mode, sealed_keys, former_keys, former_until, set_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (platform, app) DO UPDATE SET mode = excluded.mode, sealed_keys = excluded.sealed_keys,
-		former_keys = CASE WHEN pushes.verified_at IS NULL AND pushes.former_keys IS NOT NULL
-			THEN pushes.former_keys ELSE pushes.sealed_keys END, former_until = ?,
-		set_at = excluded.set_at, verified_at = NULL`
+		former_keys = excluded.former_keys, former_until = excluded.former_until, set_at = excluded.set_at,
+		verified_at = NULL`
 
 // Set implements identity.Pushes.
 func (p *Pushes) Set(ctx context.Context, push identity.Push, keep time.Duration) error {
@@ -122,9 +121,40 @@ func (p *Pushes) Set(ctx context.Context, push identity.Push, keep time.Duration
 			push.App), &app); err != nil {
 			return err
 		}
-		return wrote(tx.Exec(setPush, push.Platform, push.App, push.Mode, sealed, now.UnixMilli(),
-			now.Add(keep).UnixMilli()))
+		former, err := p.replaced(tx, push.Platform, push.App)
+		if err != nil {
+			return err
+		}
+		var formerKeys, formerUntil any // NULL
+		if former != nil {
+			formerKeys, formerUntil = former, now.Add(keep).UnixMilli()
+		}
+		return wrote(tx.Exec(setPush, push.Platform, push.App, push.Mode, sealed, formerKeys, formerUntil,
+			now.UnixMilli()))
 	})
+}
+
+// replaced returns the sealed keys that are the former ones when new keys are set: those of now, or the former ones if
+// WeChat has never used those of now; nil if there are none, or if they cannot be opened. It locks the row, so that
+// WeChat does not verify keys meanwhile.
+func (p *Pushes) replaced(tx *gorm.DB, platform, app string) ([]byte, error) {
+	var row pushRow
+	err := one(tx.Raw("SELECT * FROM pushes WHERE platform = ? AND app = ?"+p.db.dialect.forUpdate, platform, app),
+		&row)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	sealed := row.SealedKeys
+	if row.VerifiedAt == nil && row.FormerKeys != nil {
+		sealed = row.FormerKeys
+	}
+	if _, err := p.open(row, sealed); err != nil {
+		return nil, nil
+	}
+	return sealed, nil
 }
 
 // SetMode implements identity.Pushes.
