@@ -277,7 +277,7 @@ func (d *withdrawing) apply() (string, error) {
 	return account.UserID, nil
 }
 
-// delete deletes data of the user, and of those who were merged into them, who keep theirs.
+// delete deletes data of the user, and of those who were merged into them, since each has a profile of their own.
 func (d *withdrawing) delete(userID string) error {
 	const profileFrom = "coalesce(profile_at, updated_at)"
 	for _, data := range []struct {
@@ -334,9 +334,9 @@ func (d *withdrawing) endSessions(userID string) error {
 	return err
 }
 
-// close removes an account that exists no more at the platform, with the others of its union, or schedules the deletion
-// of its user if they have no other way to sign in. Then the account stays until the deletion, so that an operator can
-// cancel it.
+// close removes an account that no longer exists at the platform, with the others of its union, or schedules the
+// deletion of its user if they have no other way to sign in. Then the account stays until the deletion, so that an
+// operator can cancel it.
 func (d *withdrawing) close(account accountRow) error {
 	closed, others, err := d.split(account)
 	if err != nil {
