@@ -57,7 +57,7 @@ func (l Link) check(now time.Time) string {
 
 // linkClasses are the errcodes of links: what the app may not have (40002: it belongs to a person; 40013: WeChat has
 // taken the right away; 85079: nothing is published), wrong parameters (40165: the page; 40212: the query; 85401 and
-// 85402: the expiry), and quotas (44990: 100 a second; 44993: of a day; 85400: of links that live long).
+// 85402: the expiry; 40097: others), and quotas (44990: 100 a second; 44993: of a day; 85400: of links that live long).
 func linkClasses() map[int]error {
 	return map[int]error{40002: ErrMisconfigured, 40013: ErrMisconfigured, 85079: ErrMisconfigured,
 		40097: ErrMisconfigured, 40165: ErrMisconfigured, 40212: ErrMisconfigured, 85401: ErrMisconfigured,
@@ -96,7 +96,7 @@ func (a *AppTokens) URLLink(ctx context.Context, credentials Credentials, link L
 	return a.makeLink(ctx, credentials, link, "generateUrlLink", func(ctx context.Context, token Secret) (string,
 		error) {
 		made, err := a.postForLink(ctx, token, link, "/wxa/generate_urllink", link.target(), "url_link")
-		if err == nil && !a.client.isOwnPage(made) {
+		if err == nil && !a.client.isPageURL(made) {
 			return "", outage("no URL Link")
 		}
 		return made, err
@@ -130,8 +130,8 @@ func (a *AppTokens) postForLink(ctx context.Context, token Secret, link Link, pa
 	return made, nil
 }
 
-// isOwnPage reports whether a URL is an https URL, or one of the simulator that is called.
-func (c *Client) isOwnPage(text string) bool {
+// isPageURL reports whether a URL is an https URL, or one of the simulator that is called.
+func (c *Client) isPageURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Host != "" && u.User == nil &&
 		(u.Scheme == "https" || u.Scheme == c.base.Scheme && u.Host == c.base.Host)

@@ -87,8 +87,9 @@ func TestLinksThatAreNotAskedFor(t *testing.T) {
 func TestLinksThatWechatRefuses(t *testing.T) {
 	for path, ask := range linkKinds() {
 		for errcode, class := range map[int]error{40002: wechat.ErrMisconfigured, 40013: wechat.ErrMisconfigured,
-			40165: wechat.ErrMisconfigured, 40212: wechat.ErrMisconfigured, 85079: wechat.ErrMisconfigured,
-			85401: wechat.ErrMisconfigured, 85402: wechat.ErrMisconfigured, 48001: wechat.ErrMisconfigured,
+			40097: wechat.ErrMisconfigured, 40165: wechat.ErrMisconfigured, 40212: wechat.ErrMisconfigured,
+			85079: wechat.ErrMisconfigured, 85401: wechat.ErrMisconfigured, 85402: wechat.ErrMisconfigured,
+			48001: wechat.ErrMisconfigured,
 			44990: wechat.ErrThrottled, 44993: wechat.ErrThrottled, 85400: wechat.ErrThrottled,
 			45009: wechat.ErrThrottled, -1: wechat.ErrUnavailable, 12345: wechat.ErrUnavailable} {
 			w, link := newLinkEnv(t)
