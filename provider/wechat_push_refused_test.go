@@ -177,6 +177,17 @@ func TestPushesAboutTheFuture(t *testing.T) {
 	w.requireEnded(t, session)
 	w.clock.Move(time.Second)
 	w.requireActive(t, w.signIn("ada"))
+
+	// what comes between the answer and the deletion stays
+	message.CreateTime = w.clock.Now().Add(5 * time.Minute).Unix()
+	message.RevokeInfo = "301"
+	w.acknowledged(message)
+	w.clock.Move(2 * time.Second)
+	sub, session := w.given(t, "ada", false)
+	w.clock.Move(time.Minute)
+	require.NoError(t, w.pushes.ApplyDue(t.Context()))
+	w.requireActive(t, session)
+	require.Equal(t, "nickname picture phone", w.left(t, sub))
 }
 
 func TestPushesOfUnknownUsers(t *testing.T) {
@@ -252,48 +263,6 @@ func TestStoreFailsDuringAPush(t *testing.T) {
 		require.NoError(t, w.pushes.ApplyDue(t.Context()))
 	}
 	require.Len(t, w.eventsOf(identity.EventAuthRevoked), 3, "8 and 8, and the 6 that was stored")
-}
-
-// brokenWithdrawals cannot be applied.
-type brokenWithdrawals struct {
-	identity.Withdrawals
-	broken
-}
-
-func (b *brokenWithdrawals) Apply(ctx context.Context, id [32]byte, w identity.Withdrawal) (applied bool, err error) {
-	err = b.do(func() error {
-		applied, err = b.Withdrawals.Apply(ctx, id, w)
-		return err
-	})
-	return applied, err
-}
-
-// TestAcknowledgedPushesAreApplied, however often that fails, once, and without delay to others.
-func TestAcknowledgedPushesAreApplied(t *testing.T) {
-	t.Parallel()
-	store := &brokenWithdrawals{}
-	w := newPushEnv(t, func(s *settings) {
-		s.stores = func(stores *server.Stores) {
-			store.Withdrawals, stores.Withdrawals = stores.Withdrawals, store
-		}
-	})
-	for _, after := range []bool{false, true} {
-		store.after.Store(after)
-		first, second := fmt.Sprint("first ", after), fmt.Sprint("second ", after)
-		session, other := w.signIn(first), w.signIn(second)
-		before := len(w.eventsOf(identity.EventAuthRevoked))
-		store.failures.Store(1)
-		w.acknowledged(revoke(first, "8"))
-		require.Error(t, w.pushes.ApplyDue(t.Context()))
-		w.push(revoke(second, "8"))
-		w.requireEnded(t, other)
-		for range 2 {
-			w.clock.Move(61 * time.Second)
-			require.NoError(t, w.pushes.ApplyDue(t.Context()))
-			w.requireEnded(t, session)
-		}
-		require.Len(t, w.eventsOf(identity.EventAuthRevoked), before+2)
-	}
 }
 
 // heldNotices stores nothing until it may.

@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -15,19 +15,20 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// batch is how many notices are claimed at once.
-const batch = 64
+// batch is how many notices are applied at the same time. Sign-ins need connections to the database, too.
+const batch = 4
 
 // maxAhead is how far CreateTime may be in the future, since clocks differ.
 const maxAhead = 10 * time.Minute
 
-// content is what is stored of a message: what it has in common with its repetitions.
+// content is what is stored of a message.
 type content struct {
-	AppID      string `json:"appid"`
-	OpenID     string `json:"openid"`
-	Event      string `json:"event"`
-	CreateTime int64  `json:"create_time"` // in seconds
-	RevokeInfo string `json:"revoke_info"`
+	AppID      string         `json:"appid"`
+	OpenID     string         `json:"openid"`
+	Event      string         `json:"event"`
+	RevokeInfo string         `json:"revoke_info"`
+	At         int64          `json:"at"`    // Unix time in seconds: CreateTime, or when it came if that was earlier
+	Actor      identity.Actor `json:"actor"` // where it came from
 }
 
 // store stores an event, if it is one that withdraws permissions.
@@ -35,49 +36,80 @@ func (s *Service) store(ctx context.Context, appID string, message wechat.Push) 
 	if _, _, ok := withdrawalOf(message.Event, message.RevokeInfo); !ok {
 		return nil
 	}
+	now := s.config.Now()
 	seconds, err := strconv.ParseInt(message.CreateTime, 10, 64)
-	if err != nil || seconds <= 0 || seconds > s.config.Now().Add(maxAhead).Unix() {
+	if err != nil || seconds <= 0 || seconds > now.Add(maxAhead).Unix() {
 		return s.refuse(ctx, appID)
 	}
-	text, err := json.Marshal(content{appID, message.OpenID, message.Event, seconds, message.RevokeInfo})
+	c := content{AppID: appID, OpenID: message.OpenID, Event: message.Event, RevokeInfo: message.RevokeInfo,
+		At: min(seconds, now.Unix()), Actor: identity.ActorFrom(ctx)}
+	c.Actor.Name = "WeChat"
+	text, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	if err := s.config.Notices.Add(ctx, identity.WithdrawalNotice{ID: sha256.Sum256(text), Content: text}); err != nil {
+	notice := identity.WithdrawalNotice{ID: idOf(appID, message), Content: text}
+	if err := s.config.Notices.Add(ctx, notice); err != nil {
 		return oauth.StoreFailed(err)
 	}
-	select {
-	case s.stored <- struct{}{}:
-	default: // ApplyDue is yet to be called for another one
-	}
+	s.wakeUp()
 	return nil
 }
 
-// Stored receives a value when there is something for ApplyDue that this process has stored.
-func (s *Service) Stored() <-chan struct{} { return s.stored }
+// idOf returns what a message has in common with its repetitions. Other versions of the server return the same.
+func idOf(appID string, message wechat.Push) [sha256.Size]byte {
+	text, _ := json.Marshal([]string{identity.PlatformWechat, appID, message.OpenID, message.Event, message.CreateTime,
+		message.RevokeInfo}) // of strings, it never fails
+	return sha256.Sum256(text)
+}
 
-// ApplyDue applies the notices that are due. It returns the first error; what failed is tried again later.
+// Received receives a value when this process has something to do for ApplyDue.
+func (s *Service) Received() <-chan struct{} { return s.received }
+
+func (s *Service) wakeUp() {
+	select {
+	case s.received <- struct{}{}:
+	default: // ApplyDue is yet to be called for something else
+	}
+}
+
+// ApplyDue applies the notices that are due, and stores which apps have pushed something. It returns the first error;
+// a notice that failed is due again later.
 func (s *Service) ApplyDue(ctx context.Context) error {
+	s.storeArrivals(ctx)
+	var failure error
 	for ctx.Err() == nil {
 		notices, err := s.config.Notices.Claim(ctx, batch)
 		if err != nil {
-			return err
+			return cmp.Or(failure, err)
 		}
-		var applied [][sha256.Size]byte
-		var failure error
-		for _, notice := range notices {
-			if err := s.apply(ctx, notice); err != nil {
-				failure = cmp.Or(failure, err)
-				continue
-			}
-			applied = append(applied, notice.ID)
-		}
-		err = s.config.Notices.Delete(ctx, applied...)
-		if err := errors.Join(failure, err); err != nil || len(notices) < batch {
-			return err
+		failure = cmp.Or(failure, s.applyAll(ctx, notices))
+		if len(notices) < batch {
+			return failure
 		}
 	}
 	return ctx.Err()
+}
+
+// applyAll applies notices at the same time, so that one that takes long delays no others, and deletes those that it
+// has applied.
+func (s *Service) applyAll(ctx context.Context, notices []identity.WithdrawalNotice) error {
+	failures := make([]error, len(notices))
+	var applying sync.WaitGroup
+	for n, notice := range notices {
+		applying.Go(func() { failures[n] = s.apply(ctx, notice) })
+	}
+	applying.Wait()
+	var applied [][sha256.Size]byte
+	for n, notice := range notices {
+		if failures[n] == nil {
+			applied = append(applied, notice.ID)
+		}
+	}
+	// also if the server is stopping
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	return cmp.Or(cmp.Or(failures...), s.config.Notices.Delete(ctx, applied...))
 }
 
 // apply does what a notice requires, or nothing if that was done before.
@@ -92,12 +124,12 @@ func (s *Service) apply(ctx context.Context, notice identity.WithdrawalNotice) e
 	if !ok {
 		return fmt.Errorf("only a newer server can apply the event %q of WeChat", c.Event)
 	}
-	withdrawal.At = time.Unix(c.CreateTime, 0)
+	withdrawal.At = time.Unix(c.At, 0)
 	withdrawal.Account = identity.AccountKey{Platform: identity.PlatformWechat, App: c.AppID, Subject: c.OpenID}
 	withdrawal.Grace = s.config.Grace
 	// with an actor, the audit log has one entry for each notice, however many there are
-	ctx = identity.WithActor(ctx, identity.Actor{Name: "WeChat"})
-	if _, err := s.config.Withdrawals.Apply(ctx, notice.ID, withdrawal); err != nil || !forget {
+	_, err := s.config.Withdrawals.Apply(identity.WithActor(ctx, c.Actor), notice.ID, withdrawal)
+	if err != nil || !forget {
 		return err
 	}
 	// after the transaction, which a volatile store that is gone must not delay, and also if the notice is repeated

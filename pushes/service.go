@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -30,12 +31,17 @@ type Query = wechat.PushQuery
 
 // Service receives pushes. It is safe for concurrent use.
 type Service struct {
-	config Config
-	stored chan struct{}
+	config   Config
+	received chan struct{}
+
+	mutex    sync.Mutex
+	arrivals map[string]bool // apps that have pushed something; that is to be stored
 }
 
 // New returns a Service.
-func New(config Config) *Service { return &Service{config, make(chan struct{}, 1)} }
+func New(config Config) *Service {
+	return &Service{config: config, received: make(chan struct{}, 1), arrivals: map[string]bool{}}
+}
 
 // ErrRefused answers everything that WeChat did not send for an app of this server. It does not tell why.
 var ErrRefused = oauth.NewError(oauth.AccessDenied, "This is not a message push for an app of this server.")
@@ -84,17 +90,30 @@ func (s *Service) Receive(ctx context.Context, appID string, query Query, body [
 			return err
 		}
 	}
-	if since := s.config.Now().Sub(push.ReceivedAt); since.Abs() < receivedInterval {
-		return nil
-	}
-	if err := s.config.Pushes.Received(ctx, push.Platform, appID); err != nil { // only the doctor reads it
-		s.config.Logger.WarnContext(ctx, "cannot store when a push was received", "app", appID, "error", err)
+	if since := s.config.Now().Sub(push.ReceivedAt); since.Abs() >= receivedInterval {
+		s.mutex.Lock()
+		s.arrivals[appID] = true
+		s.mutex.Unlock()
+		s.wakeUp()
 	}
 	return nil
 }
 
 // receivedInterval is how precisely Push.ReceivedAt is kept.
 const receivedInterval = time.Minute
+
+// storeArrivals stores which apps have pushed something. WeChat does not wait for it, since only the doctor reads it.
+func (s *Service) storeArrivals(ctx context.Context) {
+	s.mutex.Lock()
+	arrivals := s.arrivals
+	s.arrivals = map[string]bool{}
+	s.mutex.Unlock()
+	for appID := range arrivals {
+		if err := s.config.Pushes.Received(ctx, identity.PlatformWechat, appID); err != nil {
+			s.config.Logger.WarnContext(ctx, "cannot store when a push was received", "app", appID, "error", err)
+		}
+	}
+}
 
 func (s *Service) find(ctx context.Context, appID string) (identity.Push, error) {
 	push, err := s.config.Pushes.Find(ctx, identity.PlatformWechat, appID)

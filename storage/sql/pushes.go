@@ -257,9 +257,9 @@ var _ identity.WithdrawalNotices = (*WithdrawalNotices)(nil)
 func (p *Pushes) WithdrawalNotices() *WithdrawalNotices { return &WithdrawalNotices{p.db} }
 
 // addWithdrawalNotice adds nothing for a withdrawal that was applied. If that happens meanwhile, the notice is stored
-// again and changes nothing.
+// again and changes nothing. New notices are due at once, whatever the clock does, and before those that have failed.
 const addWithdrawalNotice = `INSERT INTO withdrawal_notices (received_at, due_at, id, content)
-	SELECT c.now, c.now, v.id, v.content FROM (SELECT {clock} AS now) AS c,
+	SELECT c.now, 0, v.id, v.content FROM (SELECT {clock} AS now) AS c,
 		(SELECT CAST(? AS {bytes}) AS id, CAST(? AS {bytes}) AS content) AS v
 	WHERE NOT EXISTS (SELECT 1 FROM withdrawals w WHERE w.id = v.id)
 	ON CONFLICT (id) DO NOTHING`

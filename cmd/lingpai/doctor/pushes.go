@@ -53,16 +53,18 @@ func checkPushes(ctx context.Context, report *report, database *sql.DB) {
 // lateWithdrawal is how long a notice may wait to be applied. Servers apply it at once.
 const lateWithdrawal = 10 * time.Minute
 
-// checkWithdrawals warns if what users have withdrawn is not applied.
+// checkWithdrawals warns if what users have withdrawn is not applied in time.
 func checkWithdrawals(ctx context.Context, report *report, database *sql.DB) {
 	waiting, err := within(ctx, database.Apps().Pushes().WithdrawalNotices().Waiting)
+	found := terminal.Plural(waiting.Notices, "message") + " about withdrawals at WeChat not applied yet"
 	switch {
 	case err != nil:
 		report.fault("cannot be counted: "+report.words(err), checkDatabaseURL)
 	case waiting.Oldest > lateWithdrawal:
-		report.warning(fmt.Sprintf("%s about withdrawals at WeChat not applied, the oldest for %s",
-			terminal.Plural(waiting.Notices, "message"), short(waiting.Oldest.Truncate(time.Minute))),
+		report.warning(found+", the oldest for "+short(waiting.Oldest.Truncate(time.Minute)),
 			"servers apply them: start one with this database, with lingpai serve, or see its log (cannot apply)")
+	case waiting.Notices > 0:
+		report.ok("note: " + found)
 	}
 }
 
