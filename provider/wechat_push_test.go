@@ -253,6 +253,7 @@ func TestEveryRevokeInfo(t *testing.T) {
 				require.Len(t, events, before+1)
 				require.Equal(t, sub, events[0].UserID)
 				require.Equal(t, "WeChat", events[0].Actor.Name)
+				require.Equal(t, "127.0.0.1", events[0].Actor.Address)
 				if info != "" && info[0] <= '9' {
 					require.Contains(t, events[0].Detail, "wechat "+testApp+" "+strings.ReplaceAll(info, ",", " ")+": ")
 				}
