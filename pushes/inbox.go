@@ -21,6 +21,10 @@ const batch = 4
 // maxAhead is how far CreateTime may be in the future, since clocks differ.
 const maxAhead = 10 * time.Minute
 
+// MaxAge is how old a message may be. WeChat repeats one for minutes; what is older than the ids that are kept may have
+// been applied before, and is refused.
+const MaxAge = 90 * 24 * time.Hour
+
 // content is what is stored of a message.
 type content struct {
 	AppID      string         `json:"appid"`
@@ -38,7 +42,7 @@ func (s *Service) store(ctx context.Context, appID string, message wechat.Push) 
 	}
 	now := s.config.Now()
 	seconds, err := strconv.ParseInt(message.CreateTime, 10, 64)
-	if err != nil || seconds <= 0 || seconds > now.Add(maxAhead).Unix() {
+	if err != nil || seconds < now.Add(-MaxAge).Unix() || seconds > now.Add(maxAhead).Unix() {
 		return s.refuse(ctx, appID)
 	}
 	c := content{AppID: appID, OpenID: message.OpenID, Event: message.Event, RevokeInfo: message.RevokeInfo,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/pushes"
 )
 
 // Ended sessions are kept for a day, so that an operator can see why they ended, and until the last of their access
@@ -53,9 +54,9 @@ func pruneBrowsers(ctx context.Context, browsers identity.BrowserSessions, logge
 	})
 }
 
-// withdrawalKeep is how long a withdrawal is recognized, should somebody send it again. Afterwards it would only be
-// recorded once more, since what was there before it is gone.
-const withdrawalKeep = 90 * 24 * time.Hour
+// withdrawalKeep is how long a withdrawal is recognized, should somebody send it again: longer than its message is
+// accepted.
+const withdrawalKeep = pushes.MaxAge + 24*time.Hour
 
 // pruneWithdrawals forgets the next batches of withdrawals.
 func pruneWithdrawals(ctx context.Context, withdrawals identity.Withdrawals, logger *slog.Logger) {
