@@ -68,7 +68,8 @@ func TestTheUserOfAHandOffIsNamed(t *testing.T) {
 	body := w.webView().asked(ada.address()).body
 	require.Contains(t, body, "小&lt;b&gt;芳")
 	require.Contains(t, body, "<code>"+ada.user+"</code>")
-	require.Equal(t, 1, strings.Count(w.webView().asked(w.miniProgram("bo").address()).body, "u_"))
+	bo := w.miniProgram("bo")
+	require.Equal(t, 1, strings.Count(w.webView().asked(bo.address()).body, bo.user))
 }
 
 // TestATicketIsForOneSite: at other sites nobody is signed in, whether they are somebody else's or the operator's.
