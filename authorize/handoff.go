@@ -131,9 +131,9 @@ type HandOff struct {
 	Others  []identity.SignedIn // who else is
 	Start   string              // URL at which the client begins a sign-in
 
-	opens  identity.BrowserSession
-	random []byte  // of the ticket
-	first  Browser // with the user before all others, if Here
+	opens   identity.BrowserSession
+	random  []byte  // of the ticket
+	browser Browser // without sessions that have ended; if Here, with the user's before all others
 }
 
 // Parameters of the page of a hand-off.
@@ -166,9 +166,9 @@ func (h *HandOffs) Read(ctx context.Context, form url.Values, browser Browser) (
 	if err != nil {
 		return HandOff{}, oauth.StoreFailed(err)
 	}
-	off.Others = usable(off.Request, all)
+	off.browser, off.Others = browser.Only(all), usable(off.Request, all)
 	if n := slices.IndexFunc(off.Others, func(user identity.SignedIn) bool { return user.UserID == t.UserID }); n >= 0 {
-		off.Here, off.first = true, browser.first(off.Others[n].SecretHash)
+		off.Here, off.browser = true, off.browser.first(off.Others[n].SecretHash)
 		return off, nil
 	}
 	if err := h.check(ctx, &off, t, now); err != nil {
@@ -263,14 +263,15 @@ func (h *HandOffs) Nickname(ctx context.Context, off HandOff) string {
 	return profile.Nickname
 }
 
-// Browser returns the browser of a user who is signed in in it already, with them before all others: they go on, and
-// nobody who came after them.
-func (off HandOff) Browser() Browser { return off.first }
+// Browser returns the browser, if Here with the session of the user before all others: the client then gets that user,
+// although somebody else may have signed in later.
+func (off HandOff) Browser() Browser { return off.browser }
 
 // Accept signs the user of a hand-off in, on a browser that describes itself as a device, for the client alone. The
 // session lasts no longer than the mini-program's. A browser that repeats its form gets the same session again. Besides
 // ErrNoHandOff it returns the errors of [signin.Service.Admit].
-func (h *HandOffs) Accept(ctx context.Context, off HandOff, browser Browser, device string) (Browser, error) {
+func (h *HandOffs) Accept(ctx context.Context, off HandOff, device string) (Browser, error) {
+	browser := off.browser
 	request := signin.Request{Client: off.Request.Client, Device: device}
 	if err := h.service.signIn.Admit(ctx, request, off.User); err != nil {
 		return browser, err

@@ -231,6 +231,12 @@ func TestHandOffsDropNobodyElse(t *testing.T) {
 	}
 	v.code(v.open(w.request("spa")), "spa")
 	require.Len(t, w.browserSessionsOf(ada.user), identity.MaxBrowserSessions-1)
+
+	p, before := v.asked(ada.address()), v.cookies()
+	v.submit(p)
+	v.cookies(before...) // as if the answer had been lost
+	v.submit(p)
+	v.code(v.open(w.request("spa")), "spa")
 }
 
 // TestAHandedSessionEndsWithTheMiniPrograms: by a sign-out, or when its refresh token was stolen. So does what the site

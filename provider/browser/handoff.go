@@ -67,7 +67,7 @@ func (h HandOff) question(v visit, off authorize.HandOff) pages.HandOff {
 
 // accept signs the user in.
 func (h HandOff) accept(v visit, off authorize.HandOff) {
-	browser, err := h.handOffs.Accept(v.r.Context(), off, v.browser, signin.DeviceLabel(v.r.UserAgent()))
+	browser, err := h.handOffs.Accept(v.r.Context(), off, signin.DeviceLabel(v.r.UserAgent()))
 	if err != nil {
 		h.failed(v, err)
 		return
