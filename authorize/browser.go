@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -91,19 +90,10 @@ func usable(r Request, all []identity.SignedIn) []identity.SignedIn {
 
 // first returns the browser with the session that has a hash before all others.
 func (b Browser) first(hash [sha256.Size]byte) Browser {
-	b.sessions = slices.Clone(b.sessions)
-	slices.SortStableFunc(b.sessions, func(one, other []byte) int {
-		return cmp.Compare(rank(one, hash), rank(other, hash))
-	})
-	return b
-}
-
-// rank is 0 for the secret with a hash, and 1 for all others.
-func rank(secret []byte, hash [sha256.Size]byte) int {
-	if sha256.Sum256(secret) == hash {
-		return 0
+	if n := slices.Index(b.hashes(), hash); n > 0 {
+		b.sessions = slices.Concat(b.sessions[n:n+1], b.sessions[:n], b.sessions[n+1:])
 	}
-	return 1
+	return b
 }
 
 // with returns the browser with a secret first, and of the others only those whose hashes are kept.
