@@ -40,8 +40,8 @@ const returnsWithin = time.Hour
 
 // open opens a browser session for an authenticated user, whose sign-in it gives back if it fails. It replaces an older
 // one of the same user in this browser, so that a secret from before the sign-in is of no use (session fixation), and
-// ends the session that the browser has no room for: nobody could sign it out there. It returns identity.ErrExists if
-// the session has an id, and there was one with that before.
+// ends the session that the browser has no room for: nobody could sign it out there. The id of the session may be set;
+// open returns identity.ErrExists if there was a session with that id before.
 func (s *Service) open(ctx context.Context, r Request, browser Browser, seen string,
 	session identity.BrowserSession, secret []byte) (_ Browser, _ string, err error) {
 	defer func() {
@@ -54,7 +54,8 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 		return browser, seen, oauth.StoreFailed(err)
 	}
 	before := s.readSeen(seen, r, browser, now)
-	slices.SortStableFunc(users, func(one, other identity.SignedIn) int { // who is here for one client only goes first
+	// sessions for one client only come last, since the last one may have no room
+	slices.SortStableFunc(users, func(one, other identity.SignedIn) int {
 		return cmp.Compare(min(len(one.ClientID), 1), min(len(other.ClientID), 1))
 	})
 	var replaced, dropped string
@@ -71,7 +72,7 @@ func (s *Service) open(ctx context.Context, r Request, browser Browser, seen str
 	}
 	session.ID, session.SecretHash = cmp.Or(session.ID, identity.NewSessionID()), sha256.Sum256(secret)
 	lifetimes := identity.Lifetimes{Idle: min(s.lifetimes.Idle, returnsWithin), Absolute: s.lifetimes.Absolute}
-	if !session.ExpiresAt.IsZero() { // handed over; a browser that has not got the answer posts its form again
+	if !session.ExpiresAt.IsZero() { // handed over: a browser that has lost the answer can post its form again
 		lifetimes = identity.Lifetimes{Idle: s.lifetimes.Idle,
 			Absolute: min(s.lifetimes.Absolute, session.ExpiresAt.Sub(now))}
 	}

@@ -95,8 +95,8 @@ var fromPicture = []int{1012, 1013, 1048, 1049}
 var fromLink = []int{1065, 1167, 1179, 1194}
 
 // Scan records that a session has scanned a code, and returns what its user is told. It returns ErrNoScan, ErrTaken,
-// ErrScanDecided, and ErrFromPicture or ErrFromLink for a screen that is elsewhere: who has sent the picture or the
-// link would be signed in.
+// ErrScanDecided, and ErrFromPicture or ErrFromLink for a screen that is elsewhere: somebody else may have sent the
+// picture or the link, and would be signed in.
 func (s *Scans) Scan(ctx context.Context, session identity.Session, at Sighting) (Scanned, error) {
 	scan, err := s.find(ctx, at.Handle)
 	if err != nil {

@@ -78,7 +78,7 @@ func (b Browser) hashes() [][sha256.Size]byte {
 }
 
 // usable returns the sessions of a browser that count for a request. One that was handed over counts for its client
-// only, and not beside another one of its user; and it allows nothing that another screen asks for.
+// only, not beside another one of the same user, and not for a request of another device.
 func usable(r Request, all []identity.SignedIn) []identity.SignedIn {
 	return slices.DeleteFunc(slices.Clone(all), func(s identity.SignedIn) bool {
 		return s.ClientID != "" && (r.Elsewhere() || s.ClientID != r.Client.ID ||

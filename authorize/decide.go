@@ -90,8 +90,8 @@ func (r Request) page(d decision, code oauth.Code, description string) decision 
 }
 
 // choose returns the user that the request is answered for; false if the browser has to ask. If the session that was
-// chosen has ended, nobody else takes its place unasked. Who was the last to come here, by a hand-off for this client,
-// was asked then, and goes on unless the client hints at somebody else.
+// chosen has ended, nobody else takes its place unasked. If the last one to come did so by a hand-off for this client,
+// they were asked then, and go on unless the client hints at somebody else.
 func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.SignedIn, bool) {
 	if chosen := sessionOf(candidates, seen.Chosen); chosen != nil {
 		return *chosen, true
@@ -105,7 +105,8 @@ func choose(r Request, candidates []identity.SignedIn, seen Seen) (identity.Sign
 }
 
 // fresh reports whether a user signed in recently enough. A sign-in after the request was first seen always is: the
-// store's clock has measured both. It does not have to have been here, if a mini-program has handed it over.
+// store's clock has measured both. A hand-off is no sign-in: its user may have signed in long before, or meanwhile, in
+// the mini-program.
 func fresh(r Request, user identity.SignedIn, at situation) bool {
 	if user.Method != identity.MethodHandOff && !at.seen.At.IsZero() && !user.AuthTime.Before(at.seen.At) {
 		return true

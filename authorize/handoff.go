@@ -20,7 +20,7 @@ import (
 
 // HandOffs lets a mini-program hand its session to its web-view, which shares no cookies with it, for one client: the
 // mini-program gets a ticket for its access token, and opens a page of this server with it. The ticket is stored
-// nowhere. It names the browser session that it will open, so it opens one.
+// nowhere. It contains the id of the browser session that it opens, so it opens only one.
 type HandOffs struct {
 	service  *Service
 	users    identity.Users
@@ -35,7 +35,7 @@ func NewHandOffs(service *Service, users identity.Users, profiles identity.Profi
 const (
 	// TicketLifetime is how long a ticket can be used.
 	TicketLifetime = 30 * time.Second
-	// askedFor is how long the page asks, once the browser is there.
+	// askedFor is how long the user may take to answer the page.
 	askedFor = 10 * time.Minute
 
 	ticketPrefix  = "lp_ht_"
@@ -52,13 +52,13 @@ type ticket struct {
 	Epoch    int64  `json:"e"`
 	Session  string `json:"s"` // id of the mini-program's session
 	Opens    string `json:"b"` // id of the browser session
-	Random   []byte `json:"r"` // of this ticket alone, for the secret of that
+	Random   []byte `json:"r"` // from which the secret of the browser session is derived
 	Expires  int64  `json:"x"` // Unix time in milliseconds
 }
 
 // Errors of hand-offs.
 var (
-	// ErrNoHandOff is about a ticket that is no longer, or never was, one that this browser can use.
+	// ErrNoHandOff is about a ticket that this browser cannot use, or not any more.
 	ErrNoHandOff = oauth.NewError(oauth.InvalidGrant, "The ticket was already used, or it has expired, or the "+
 		"mini-program's session has ended. Open the page in the mini-program again.")
 	// ErrForeignTarget is about an address that is not the client's.
@@ -144,8 +144,8 @@ const (
 )
 
 // Read reads the address with which a mini-program has opened a browser, or that of the page to which it has led. It
-// changes nothing. Who swipes back to it, and is signed in by then, goes on, although the ticket was used. It returns
-// ErrNoHandOff, ErrForeignTarget and other oauth.Errors.
+// changes nothing. A user who swipes back to it, and is signed in by then, goes on, although the ticket was used. It
+// returns ErrNoHandOff, ErrForeignTarget and other oauth.Errors.
 func (h *HandOffs) Read(ctx context.Context, form url.Values, browser Browser) (HandOff, error) {
 	if err := checkForm(form, []string{ticketParameter, askedParameter, targetParameter}); err != nil {
 		return HandOff{}, err
@@ -229,7 +229,7 @@ func (h *HandOffs) check(ctx context.Context, off *HandOff, t ticket, now time.T
 }
 
 // startOf returns the URL at which a client begins a sign-in (OpenID Connect Core §4), to lead to a target in the end.
-// Clients must check the target themselves; those that forget must not send people anywhere.
+// Clients must check the target themselves; one that forgets to must still not send people to another site.
 func startOf(client clients.Client, issuer, target string) (string, error) {
 	start, err := url.Parse(client.InitiateLoginURI)
 	if err != nil {
