@@ -268,25 +268,29 @@ func (h *Handler) show(v visit, status int, page pages.Page) {
 	h.pages.Render(v.w, v.r, status, page)
 }
 
-// sendOn leads back to the request after a form.
-func (h *Handler) sendOn(v visit, seen string) {
-	h.show(v, http.StatusOK, pages.SentOn{URL: h.url(v, "", seen)})
+// sendOn leads back to the request.
+func (h *Handler) sendOn(v visit, seen string) { h.send(v, h.url(v, "", seen)) }
+
+// send sends the browser to a URL: after a form by a page, since Chromium applies form-action to every redirect then.
+func (h *Handler) send(v visit, to string) {
+	if v.form != nil {
+		h.show(v, http.StatusOK, pages.SentOn{URL: to})
+		return
+	}
+	v.leadTo(to)
 }
 
 // answer sends the browser to the client.
 func (h *Handler) answer(v visit, answer authorize.Answer) {
-	switch {
-	case answer.FormPost:
-		page := pages.FormPost{Form: pages.Form{Action: answer.RedirectURI}, Destination: v.request.Host()}
-		for name := range answer.Parameters {
-			page.Form.Hidden = append(page.Form.Hidden, pages.Field{Name: name, Value: answer.Parameters.Get(name)})
-		}
-		h.show(v, http.StatusOK, page)
-	case v.form != nil: // Chromium applies form-action to every redirect after a form
-		h.show(v, http.StatusOK, pages.SentOn{URL: answer.URL()})
-	default:
-		v.leadTo(answer.URL())
+	if !answer.FormPost {
+		h.send(v, answer.URL())
+		return
 	}
+	page := pages.FormPost{Form: pages.Form{Action: answer.RedirectURI}, Destination: v.request.Host()}
+	for name := range answer.Parameters {
+		page.Form.Hidden = append(page.Form.Hidden, pages.Field{Name: name, Value: answer.Parameters.Get(name)})
+	}
+	h.show(v, http.StatusOK, page)
 }
 
 // refuse answers a request that cannot be granted. An error goes to the client only if its redirect URI is proved. If

@@ -38,7 +38,7 @@ func (h HandOff) Page(w http.ResponseWriter, r *http.Request) {
 		h.failed(v, err)
 	case off.Here:
 		h.cookie.write(w, off.Browser())
-		h.lead(v, off)
+		h.send(v, off.Start)
 	case v.form != nil:
 		h.accept(v, off)
 	case entered: // the next page can be reloaded, and has no ticket in its address
@@ -73,16 +73,7 @@ func (h HandOff) accept(v visit, off authorize.HandOff) {
 		return
 	}
 	h.cookie.write(v.w, browser)
-	h.lead(v, off)
-}
-
-// lead leads to the client.
-func (h HandOff) lead(v visit, off authorize.HandOff) {
-	if v.form != nil { // Chromium applies form-action to every redirect after a form
-		h.show(v, http.StatusOK, pages.SentOn{URL: off.Start})
-		return
-	}
-	v.leadTo(off.Start)
+	h.send(v, off.Start)
 }
 
 // failed shows why nobody is signed in.

@@ -208,11 +208,7 @@ func (h Scan) redeem(v visit) {
 		return
 	}
 	h.cookie.write(v.w, browser)
-	if v.form != nil {
-		h.sendOn(v, seen)
-		return
-	}
-	v.leadTo(h.url(v, "", seen))
+	h.sendOn(v, seen)
 }
 
 // waitUntil returns until when to wait for a change of a scan: not much longer than it lives.
