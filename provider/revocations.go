@@ -38,7 +38,7 @@ func (e revocationsEndpoint) serve(w http.ResponseWriter, r *http.Request) error
 
 // list returns the list. It holds a slot until it has the list, which may have to be read and signed.
 func (e revocationsEndpoint) list(r *http.Request) (*access.RevocationList, error) {
-	release, err := e.slots.acquire(slotQuick)
+	release, err := e.slots.acquire(r.Context(), slotQuick)
 	if err != nil {
 		return nil, err
 	}

@@ -52,16 +52,32 @@ func newSlots(quick int, errs errorWriter) *slots {
 		make(chan struct{}, (quick+quickPerPush-1)/quickPerPush), errs}
 }
 
-// acquire takes a slot; the caller must call release to return it. It returns errBusy if no slot is free.
-func (s *slots) acquire(kind slotKind) (release func(), err error) {
+// acquire takes a slot; the caller must call release to return it. It returns errBusy if no slot is free, for a
+// push if none becomes free in time.
+func (s *slots) acquire(ctx context.Context, kind slotKind) (release func(), err error) {
 	pool := s.quick
-	if kind == slotWaiting {
+	switch kind {
+	case slotWaiting:
 		pool = s.waiting
+	case slotPush:
+		return s.acquireForPush(ctx)
 	}
 	select {
 	case pool <- struct{}{}:
 		return func() { <-pool }, nil
 	default:
+		return nil, errBusy
+	}
+}
+
+// acquireForPush waits for a slot for at most pushWait.
+func (s *slots) acquireForPush(ctx context.Context) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, pushWait)
+	defer cancel()
+	select {
+	case s.pushes <- struct{}{}:
+		return func() { <-s.pushes }, nil
+	case <-ctx.Done():
 		return nil, errBusy
 	}
 }
@@ -75,29 +91,13 @@ func slotOf(grantType string) slotKind {
 	return slotWaiting
 }
 
-// acquireForPush is acquire for pushes, which wait for a slot.
-func (s *slots) acquireForPush(ctx context.Context) (release func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, pushWait)
-	defer cancel()
-	select {
-	case s.pushes <- struct{}{}:
-		return func() { <-s.pushes }, nil
-	case <-ctx.Done():
-		return nil, errBusy
-	}
-}
-
 // bounded returns a handler that holds a slot while next runs, and answers 503 if none is free.
 func (s *slots) bounded(kind slotKind, next http.Handler) http.Handler {
 	if kind == slotNone {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		acquire := s.acquire
-		if kind == slotPush {
-			acquire = func(slotKind) (func(), error) { return s.acquireForPush(r.Context()) }
-		}
-		release, err := acquire(kind)
+		release, err := s.acquire(r.Context(), kind)
 		if err != nil {
 			s.errs.writeError(w, r, err)
 			return

@@ -44,7 +44,7 @@ func (e *tokenEndpoint) token(r *http.Request) (oauth2.TokenInfo, error) {
 	if grantType == "" {
 		return nil, badRequest("grant_type is missing.")
 	}
-	release, err := e.slots.acquire(slotOf(grantType))
+	release, err := e.slots.acquire(r.Context(), slotOf(grantType))
 	if err != nil {
 		return nil, err
 	}
