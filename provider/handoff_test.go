@@ -243,7 +243,7 @@ func TestHandOffsDropNobodyElse(t *testing.T) {
 // got from it.
 func TestAHandedSessionEndsWithTheMiniPrograms(t *testing.T) {
 	t.Parallel()
-	for name := range map[string]bool{"signed out": true, "ended": true} {
+	for _, name := range []string{"signed out", "ended"} {
 		w := newHandOffs(t)
 		ada, v := w.miniProgram("ada"), w.webView()
 		v.handed(ada.address())
