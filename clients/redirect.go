@@ -66,12 +66,6 @@ func (c *checker) checkRedirects(client identity.Client) {
 			c.checkRedirectURI(list.field, uri, client.Confidential)
 		}
 	}
-	if uri := client.BackchannelLogoutURI; uri != "" {
-		c.checkServerURI("backchannel_logout_uri", uri)
-	}
-	if uri := client.InitiateLoginURI; uri != "" {
-		c.checkServerURI("initiate_login_uri", uri)
-	}
 	hasURIs := len(client.RedirectURIs) > 0
 	switch {
 	case client.Allows(oauth.GrantAuthorizationCode) && !hasURIs:
@@ -83,11 +77,16 @@ func (c *checker) checkRedirects(client identity.Client) {
 	if len(client.PostLogoutRedirectURIs) > 0 && !hasURIs {
 		c.reject("post_logout_redirect_uris", "these need redirect_uris: without them, no user signs in in a browser")
 	}
-	if client.BackchannelLogoutURI != "" && !hasURIs {
-		c.reject("backchannel_logout_uri", "needs redirect_uris: without them, no user signs in in a browser")
-	}
-	if client.InitiateLoginURI != "" && !hasURIs {
-		c.reject("initiate_login_uri", "needs redirect_uris: without them, no user signs in in a browser")
+	for _, single := range []struct{ field, uri string }{
+		{"backchannel_logout_uri", client.BackchannelLogoutURI}, {"initiate_login_uri", client.InitiateLoginURI},
+	} {
+		if single.uri == "" {
+			continue
+		}
+		c.checkServerURI(single.field, single.uri)
+		if !hasURIs {
+			c.reject(single.field, "needs redirect_uris: without them, no user signs in in a browser")
+		}
 	}
 	if client.OptionalPKCE && !client.Confidential {
 		c.reject("optional_pkce", "PKCE is required of a public client: nothing else proves that a code is its own "+

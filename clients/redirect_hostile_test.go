@@ -100,9 +100,10 @@ func TestHostileRedirectURIsAreNotRegistered(t *testing.T) {
 		for _, confidential := range []bool{true, false} {
 			client := browserClient(callback, uri)
 			client.Confidential, client.PostLogoutRedirectURIs = confidential, []string{uri}
-			client.BackchannelLogoutURI = uri
-			want := fields("redirect_uris", "", "post_logout_redirect_uris", "", "backchannel_logout_uri", "")
-			if uri == "" { // no back-channel URI
+			client.BackchannelLogoutURI, client.InitiateLoginURI = uri, uri
+			want := fields("redirect_uris", "", "post_logout_redirect_uris", "", "backchannel_logout_uri", "",
+				"initiate_login_uri", "")
+			if uri == "" { // there are none of the last two
 				want = want[:2]
 			}
 			err := clients.Check(client, registered())

@@ -33,7 +33,7 @@ func TestValidRedirectURIs(t *testing.T) {
 		for _, confidential := range []bool{true, false} {
 			client := browserClient(uri)
 			client.Confidential, client.PostLogoutRedirectURIs = confidential, []string{uri}
-			client.BackchannelLogoutURI = uri
+			client.BackchannelLogoutURI, client.InitiateLoginURI = uri, uri
 			require.NoError(t, clients.Check(client, registered()), uri)
 			require.True(t, clients.Client{Client: client}.MatchesRedirectURI(uri), uri)
 		}
@@ -43,8 +43,9 @@ func TestValidRedirectURIs(t *testing.T) {
 		client := browserClient(uri)
 		require.NoError(t, clients.Check(client, registered()), uri)
 		require.True(t, clients.Client{Client: client}.MatchesRedirectURI(uri), uri)
-		client.BackchannelLogoutURI = uri
-		requireFields(t, fields("backchannel_logout_uri", ""), clients.Check(client, registered()), uri)
+		client.BackchannelLogoutURI, client.InitiateLoginURI = uri, uri
+		requireFields(t, fields("backchannel_logout_uri", "", "initiate_login_uri", ""),
+			clients.Check(client, registered()), uri)
 		client = browserClient(callback, uri)
 		client.Confidential = true
 		requireFields(t, fields("redirect_uris", "the client is confidential"), clients.Check(client, registered()),
@@ -70,8 +71,9 @@ func TestCheckRedirects(t *testing.T) {
 		"only signing out": {func(c *record) {
 			c.Grants, c.Apps, c.RedirectURIs = []string{"wechat_code"}, []string{appID}, nil
 			c.PostLogoutRedirectURIs, c.BackchannelLogoutURI = []string{callback}, callback
+			c.InitiateLoginURI = callback
 		}, fields("post_logout_redirect_uris", "these need redirect_uris", "backchannel_logout_uri",
-			"needs redirect_uris")},
+			"needs redirect_uris", "initiate_login_uri", "needs redirect_uris")},
 		"public, optional PKCE": {func(c *record) { c.OptionalPKCE = true },
 			fields("optional_pkce", "PKCE is required of a public client")},
 		"public, with keys": {func(c *record) { c.JWKSURI = "https://shop.example.com/jwks" },

@@ -53,7 +53,7 @@ func (c *checker) checkRedirectURI(field, uri string, confidential bool) {
 	}
 }
 
-// checkServerURI rejects a URI to which this server does not send requests.
+// checkServerURI rejects a URI of a client's server to which this server sends neither requests nor users.
 func (c *checker) checkServerURI(field, uri string) {
 	u, reason := parseURI(uri)
 	if reason == "" {
