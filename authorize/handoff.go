@@ -171,7 +171,7 @@ func (h *HandOffs) Read(ctx context.Context, form url.Values, browser Browser) (
 		off.Here, off.browser = true, off.browser.first(off.Others[n].SecretHash)
 		return off, nil
 	}
-	if err := h.check(ctx, &off, t, now); err != nil {
+	if err := h.prepare(ctx, &off, t, now); err != nil {
 		return HandOff{}, err
 	}
 	asked := form.Get(askedParameter)
@@ -201,9 +201,9 @@ func (h *HandOffs) ticketIn(form url.Values, browser Browser) (ticket, error) {
 	return h.unseal(ticketPurpose, nil, sealed)
 }
 
-// check sets the user of a hand-off and the browser session that it opens. It returns ErrNoHandOff if the ticket has
+// prepare sets the user of a hand-off and the browser session that it opens. It returns ErrNoHandOff if the ticket has
 // expired, the mini-program's session has ended, its user has changed, or its client may not hand it off any more.
-func (h *HandOffs) check(ctx context.Context, off *HandOff, t ticket, now time.Time) error {
+func (h *HandOffs) prepare(ctx context.Context, off *HandOff, t ticket, now time.Time) error {
 	if !now.Before(time.UnixMilli(t.Expires)) {
 		return ErrNoHandOff
 	}
