@@ -238,15 +238,22 @@ func startOf(client clients.Client, issuer, target string) (string, error) {
 	query := start.Query()
 	query.Set("iss", issuer)
 	if target != "" {
-		to, err := url.Parse(target)
-		if err != nil || to.Scheme != start.Scheme || to.Host != start.Host || to.User != nil ||
-			len(target) > maxTarget || !oauth.Visible(target) {
+		if !isAt(start, target) {
 			return "", ErrForeignTarget
 		}
 		query.Set(targetParameter, target)
 	}
 	start.RawQuery = query.Encode()
 	return start.String(), nil
+}
+
+// isAt reports whether a target is a URL at the site of another one.
+func isAt(site *url.URL, target string) bool {
+	if len(target) > maxTarget || !oauth.Visible(target) {
+		return false
+	}
+	to, err := url.Parse(target)
+	return err == nil && to.Scheme == site.Scheme && to.Host == site.Host && to.User == nil
 }
 
 // Nickname returns what the user of a hand-off is called, if they have no user name; "" if that is not known. Anyone
