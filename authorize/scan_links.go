@@ -22,16 +22,12 @@ const (
 // OpensWechat reports whether a phone's browser can open WeChat, and a mini-program there, to approve.
 func (s *Scans) OpensWechat() bool { return s.config.Enabled && s.config.Links != nil }
 
-// Link returns a link with which a browser opens the mini-program for its code. WeChat makes few of them for an app, so
-// call it only when a user asks for one; that of a code is kept, and returned again. It returns ErrNoScan,
-// oauth.TooManyRequests, and the errors of [signin.MiniProgramLinks.Scheme].
-func (s *Scans) Link(ctx context.Context, handle string, browser Browser, kind LinkKind) (string, error) {
+// Link returns a link with which a browser opens the mini-program for the code that it shows. WeChat makes few of them
+// for an app, so call it only when a user asks for one; that of a code is kept, and returned again. It returns
+// ErrNoScan if there are no such links, oauth.TooManyRequests, and the errors of [signin.MiniProgramLinks.Scheme].
+func (s *Scans) Link(ctx context.Context, handle string, shown OnScreen, kind LinkKind) (string, error) {
 	if !s.OpensWechat() || kind != LinkScheme && kind != LinkPage {
 		return "", ErrNoScan
-	}
-	shown, err := s.Shown(ctx, handle, browser)
-	if err != nil {
-		return "", err
 	}
 	key := identity.VolatileKey("scan link", handle, string(kind))
 	kept, err := s.config.Volatile.Get(ctx, key)

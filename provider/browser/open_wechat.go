@@ -34,7 +34,7 @@ func (h Scan) open(v visit) {
 	}
 	var link string
 	if err == nil {
-		link, err = h.scans.Link(v.r.Context(), v.screen, v.browser, kind)
+		link, err = h.scans.Link(v.r.Context(), v.screen, scan, kind)
 	}
 	page := h.opening(v, scan)
 	switch {
