@@ -235,6 +235,8 @@ func TestAHandOffNeedsAnAnswer(t *testing.T) {
 	p := blocked.do(http.MethodGet, asked.at, nil, nil)
 	require.Equal(t, http.StatusBadRequest, p.status)
 	require.Contains(t, p.body, "Cookie", "a browser without cookies gets as far as this")
+	require.Equal(t, http.StatusSeeOther, v.do(http.MethodPost, address, url.Values{}, nil).status,
+		"only the page that asks has a form")
 	require.Equal(t, before, writes(), "a ticket and its page cost no row")
 	v.submit(asked)
 	require.NotEqual(t, before, writes())

@@ -39,13 +39,13 @@ func (h HandOff) Page(w http.ResponseWriter, r *http.Request) {
 	case off.Here:
 		h.cookie.write(w, off.Browser())
 		h.send(v, off.Start)
-	case v.form != nil:
-		h.accept(v, off)
-	case entered: // the next page can be reloaded, and has no ticket in its address
+	case entered: // the next page asks; it can be reloaded, and has no ticket in its address
 		if !known {
 			h.cookie.write(w, v.browser)
 		}
 		v.leadTo(h.here(v))
+	case v.form != nil:
+		h.accept(v, off)
 	default:
 		h.show(v, http.StatusOK, h.question(v, off))
 	}
