@@ -86,6 +86,13 @@ func (v visitor) handed(address string) page {
 	return p
 }
 
+// subject returns the user who signs in at a client without being asked.
+func (v visitor) subject(client string, pairs ...string) any {
+	v.t.Helper()
+	answer := v.redeem(client, v.code(v.open(v.request(client, pairs...)), client))
+	return claimsOf(v.t, answer.text("id_token"))["sub"]
+}
+
 // requireNoHandOff requires the page that says that a ticket is of no use.
 func requireNoHandOff(t testing.TB, p page, names ...any) {
 	t.Helper()
