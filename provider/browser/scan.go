@@ -59,7 +59,7 @@ func (h Scan) Page(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		h.refuse(v, err)
 	case scan.Progress == authorize.ScanDenied:
-		h.show(v, http.StatusOK, h.over(v, pages.ScanDenied, pages.OpenDenied))
+		h.show(v, http.StatusOK, h.over(v, pages.ScanDenied))
 	case scan.Progress == authorize.ScanApproved:
 		h.confirm(v)
 	case h.opens(v):
@@ -91,14 +91,13 @@ func (h Scan) expired(v visit) {
 		h.newCode(v, v.round+1)
 		return
 	}
-	h.show(v, http.StatusOK, h.over(v, pages.ScanExpired, pages.OpenExpired))
+	h.show(v, http.StatusOK, h.over(v, pages.ScanExpired))
 }
 
-// over returns the page that says why there is no code any more, with the reason for a code that is scanned, or for one
-// in a link that opens WeChat.
-func (h Scan) over(v visit, reason, opened pages.ScanReason) pages.ScanOver {
+// over returns the page that says why there is no code any more.
+func (h Scan) over(v visit, reason pages.ScanReason) pages.ScanOver {
 	if h.opens(v) {
-		reason = opened
+		reason = reason.Opened()
 	}
 	return pages.ScanOver{Reason: reason, Again: h.again(v), OtherWay: h.signInURL(v, v.seen)}
 }
@@ -175,7 +174,7 @@ func (h Scan) Code(w http.ResponseWriter, r *http.Request) {
 func (h Scan) confirm(v visit) {
 	user, err := h.scans.Confirmed(v.r.Context(), v.request, v.browser, v.screen)
 	if errors.Is(err, authorize.ErrNoScan) {
-		h.show(v, http.StatusOK, h.over(v, pages.ScanExpired, pages.OpenExpired))
+		h.show(v, http.StatusOK, h.over(v, pages.ScanExpired))
 		return
 	}
 	users, failed := h.authorize.SignedIn(v.r.Context(), v.browser)
@@ -201,7 +200,7 @@ func (h Scan) redeem(v visit) {
 		signin.DeviceLabel(v.r.UserAgent()))
 	switch {
 	case errors.Is(err, authorize.ErrNoScan):
-		h.show(v, http.StatusOK, h.over(v, pages.ScanExpired, pages.OpenExpired))
+		h.show(v, http.StatusOK, h.over(v, pages.ScanExpired))
 		return
 	case err != nil:
 		h.refuse(v, err)

@@ -53,9 +53,10 @@ type ScanReason string
 const (
 	ScanDenied  ScanReason = "denied"
 	ScanExpired ScanReason = "expired"
-	OpenDenied  ScanReason = "open_denied" // in WeChat on the same phone
-	OpenExpired ScanReason = "open_expired"
 )
+
+// Opened returns the same reason for a code that was not scanned, but in a link that opens WeChat on the same phone.
+func (r ScanReason) Opened() ScanReason { return "open_" + r }
 
 // ScanConfirm asks on the screen whether to go on as the user who has approved it. Without it, somebody else who scans
 // the code could have a user work in a foreign account.
