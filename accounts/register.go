@@ -28,18 +28,13 @@ func (a *Accounts) Register(ctx context.Context, clientID, from, username, secre
 	all := limits.Of(limits.Registrations).About(identity.Event{ClientID: clientID})
 	// Count before names are looked up, so that they cannot be guessed in bulk; the address first, so that one network
 	// cannot use up the registrations of all.
-	if err := a.limiter.Count(ctx, address); err != nil {
-		return identity.User{}, err
-	}
-	if err := a.limiter.Count(ctx, all); err != nil {
-		a.limiter.GiveBack(ctx, address)
+	if err := a.limiter.CountEach(ctx, address, all); err != nil {
 		return identity.User{}, err
 	}
 	user, err := a.create(ctx, from, username, secret)
 	if err != nil {
 		if errors.Is(err, oauth.TemporarilyUnavailable) {
-			a.limiter.GiveBack(ctx, address)
-			a.limiter.GiveBack(ctx, all)
+			a.limiter.GiveBack(ctx, address, all)
 		}
 		return identity.User{}, err
 	}

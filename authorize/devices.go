@@ -119,11 +119,8 @@ func (d *Devices) guess(ctx context.Context, code string, browser Browser, addre
 		}
 	}
 	counted := []limits.Uses{limits.ByAddress(limits.UserCodes, address), by}
-	for n, uses := range counted {
-		if err := d.service.limiter.Count(ctx, uses); err != nil {
-			d.giveBack(ctx, counted[:n])
-			return approval.State{}, err
-		}
+	if err := d.service.limiter.CountEach(ctx, counted...); err != nil {
+		return approval.State{}, err
 	}
 	state, err := d.requests.Find(ctx, code)
 	switch {
@@ -132,14 +129,8 @@ func (d *Devices) guess(ctx context.Context, code string, browser Browser, addre
 	case err != nil:
 		err = oauth.StoreFailed(err)
 	}
-	d.giveBack(ctx, counted)
+	d.service.limiter.GiveBack(ctx, counted...)
 	return state, err
-}
-
-func (d *Devices) giveBack(ctx context.Context, counted []limits.Uses) {
-	for _, uses := range counted {
-		d.service.limiter.GiveBack(ctx, uses)
-	}
 }
 
 // Decide approves or denies a request for the user of one of the browser's sessions. It returns oauth.LoginRequired if

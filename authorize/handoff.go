@@ -77,12 +77,14 @@ func (h *HandOffs) Ticket(ctx context.Context, session identity.Session, now tim
 	if _, err := h.site(ctx, clientID); err != nil {
 		return "", err
 	}
-	if err := h.service.limiter.Count(ctx, limits.Of(limits.HandOffs, session.UserID).
-		About(identity.Event{UserID: session.UserID, ClientID: session.ClientID})); err != nil {
+	uses := limits.Of(limits.HandOffs, session.UserID).
+		About(identity.Event{UserID: session.UserID, ClientID: session.ClientID})
+	if err := h.service.limiter.Count(ctx, uses); err != nil {
 		return "", err
 	}
 	user, err := h.users.Find(ctx, session.UserID)
 	if err != nil {
+		h.service.limiter.GiveBack(ctx, uses)
 		return "", oauth.StoreFailed(err)
 	}
 	sealed, err := h.seal(ticketPurpose, nil, ticket{ClientID: clientID, UserID: user.ID, Epoch: user.AuthEpoch,

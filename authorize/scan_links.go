@@ -37,18 +37,18 @@ func (s *Scans) Link(ctx context.Context, handle string, shown OnScreen, kind Li
 	case !errors.Is(err, identity.ErrNotFound):
 		return "", oauth.StoreFailed(err)
 	}
-	for _, uses := range []limits.Uses{limits.Of(limits.ScanLinks, handle),
-		limits.ByAddress(limits.ScanLinksAddress, shown.scan.Address), limits.Of(limits.AllScanLinks)} {
-		if err := s.config.Service.limiter.Count(ctx, uses); err != nil {
-			return "", err
-		}
+	limiter, own := s.config.Service.limiter, limits.Of(limits.ScanLinks, handle)
+	network := limits.ByAddress(limits.ScanLinksAddress, shown.scan.Address)
+	if err := limiter.CountEach(ctx, own, network, limits.Of(limits.AllScanLinks)); err != nil {
+		return "", err
 	}
 	ask := s.config.Links.Scheme
 	if kind == LinkPage {
 		ask = s.config.Links.Link
 	}
 	made, err := ask(ctx, "scan="+handle, shown.Expires)
-	if err != nil {
+	if err != nil { // which may have used up some of WeChat's quota
+		limiter.GiveBack(ctx, own, network)
 		return "", err
 	}
 	life := max(shown.Expires.Sub(s.config.Now()), time.Millisecond)

@@ -189,12 +189,14 @@ func (s *Scans) Picture(ctx context.Context, handle string, browser Browser) (co
 	if !s.ForMiniProgram() {
 		return "", nil, nil
 	}
-	for _, uses := range []limits.Uses{limits.Of(limits.ScanPictures, handle), limits.Of(limits.AllScanPictures)} {
-		if err := s.config.Service.limiter.Count(ctx, uses); err != nil {
-			return "", nil, err
-		}
+	own := limits.Of(limits.ScanPictures, handle)
+	if err := s.config.Service.limiter.CountEach(ctx, own, limits.Of(limits.AllScanPictures)); err != nil {
+		return "", nil, err
 	}
 	picture, err := s.config.Codes.Picture(ctx, handle)
+	if err != nil { // which may have used up some of WeChat's quota
+		s.config.Service.limiter.GiveBack(ctx, own)
+	}
 	return picture.ContentType, picture.Body, err
 }
 

@@ -66,6 +66,18 @@ func (l *Limiter) Count(ctx context.Context, uses Uses) error {
 	return err
 }
 
+// CountEach counts uses of several groups, one after the other. If one is not counted, it gives back those before it,
+// and returns the error.
+func (l *Limiter) CountEach(ctx context.Context, all ...Uses) error {
+	for n, uses := range all {
+		if err := l.Count(ctx, uses); err != nil {
+			l.GiveBack(ctx, all[:n]...)
+			return err
+		}
+	}
+	return nil
+}
+
 // Try is Count for callers that have another limit to try if this one refuses. They call Report if none is left.
 func (l *Limiter) Try(ctx context.Context, uses Uses) error {
 	rates, of := l.rates(uses)
@@ -98,8 +110,14 @@ func (l *Limiter) rates(uses Uses) (rates []identity.Rate, of []use) {
 	return rates, of
 }
 
-// GiveBack takes back uses that Count has counted. It does so even if the context has ended, and logs a failure.
-func (l *Limiter) GiveBack(ctx context.Context, uses Uses) {
+// GiveBack takes back uses that were counted. It does so even if the context has ended, and logs a failure.
+func (l *Limiter) GiveBack(ctx context.Context, all ...Uses) {
+	for _, uses := range all {
+		l.giveBack(ctx, uses)
+	}
+}
+
+func (l *Limiter) giveBack(ctx context.Context, uses Uses) {
 	rates, of := l.rates(uses)
 	for n := range rates {
 		if of[n].forget {

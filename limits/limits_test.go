@@ -153,6 +153,22 @@ func TestGroupsAreCountedTogether(t *testing.T) {
 	require.NoError(t, e.Count(t.Context(), limits.InGroup("user/a").AndLeniently(limits.PasswordUser, "")))
 }
 
+// TestCountingEach: a refusal by one group costs the groups before it nothing.
+func TestCountingEach(t *testing.T) {
+	e := newEnv(map[limits.Name]limits.Rate{limits.ScanLinks: {Uses: 2, Period: time.Hour},
+		limits.AllScanLinks: {Uses: 1, Period: time.Hour}})
+	own, all := limits.Of(limits.ScanLinks, "code"), limits.Of(limits.AllScanLinks)
+	require.NoError(t, e.CountEach(t.Context(), own, all))
+	for range 10 {
+		err := e.CountEach(t.Context(), own, all)
+		require.ErrorContains(t, err, "limit all_scan_links")
+	}
+	require.NoError(t, e.Count(t.Context(), own))
+	require.ErrorIs(t, e.CountEach(t.Context(), own, all), oauth.TooManyRequests)
+	e.GiveBack(t.Context(), own, all)
+	require.NoError(t, e.CountEach(t.Context(), own, all))
+}
+
 func TestGivingBack(t *testing.T) {
 	e := newEnv(map[limits.Name]limits.Rate{limits.PasswordMinute: {Uses: 2, Period: time.Hour},
 		limits.PasswordUser: {Uses: 2, Period: time.Hour}})

@@ -150,15 +150,19 @@ func TestLinksBeyondTheBudget(t *testing.T) {
 	t.Parallel()
 	for name, errcode := range map[string]int{"the day's quota": 45009, "too fast": 44990, "a person's": 40002,
 		"not published": 85079, "busy": -1} {
-		w := newLinks(t)
+		w := newLinks(t, limited(limits.ScanLinks, 1))
 		require.NoError(t, w.simulator.Fail(wechattest.Fault{Errcode: errcode, Path: schemePath}))
 		s := w.browserOnPhone()
-		failed := s.submit(s.offers("shop"), "open", "scheme")
+		p := s.offers("shop")
+		failed := s.submit(p, "open", "scheme")
 		require.Equal(t, http.StatusServiceUnavailable, failed.status, name)
 		require.Contains(t, failed.body, "现在无法从这里打开微信", name)
 		require.Contains(t, failed.body, `<a id="other-way"`)
 		require.Empty(t, failed.next())
 		require.Contains(t, w.log.String(), "no link to a mini-program")
+		if errcode == -1 {
+			require.Equal(t, http.StatusOK, s.submit(p, "open", "scheme").status, "the failure is not the user's")
+		}
 	}
 	for name, uses := range map[limits.Name]int{limits.ScanLinks: 1, limits.ScanLinksAddress: 1,
 		limits.AllScanLinks: 1} {

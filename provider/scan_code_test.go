@@ -60,14 +60,18 @@ func TestMiniProgramCodesOnPages(t *testing.T) {
 func TestPagesWithoutMiniProgramCodes(t *testing.T) {
 	t.Parallel()
 	for name, errcode := range map[string]int{"the quota is used up": 45009, "the page is unknown": 41030, "busy": -1} {
-		w := newScans(t, forMiniProgram)
+		w := newScans(t, forMiniProgram, limited(limits.ScanPictures, 1))
 		require.NoError(t, w.simulator.Fail(wechattest.Fault{Errcode: errcode, Path: "/wxa/getwxacodeunlimit"}))
 		shown := w.screen()
-		picture := shown.picture(shown.show("shop"))
+		p := shown.show("shop")
+		picture := shown.picture(p)
 		require.Equal(t, http.StatusOK, picture.status, name)
 		require.Equal(t, "image/png", picture.header.Get("Content-Type"))
 		require.Equal(t, "default-src 'none'; sandbox", picture.header.Get("Content-Security-Policy"))
 		require.Contains(t, w.log.String(), "no mini-program code")
+		if errcode == -1 {
+			require.Equal(t, "image/jpeg", shown.picture(p).header.Get("Content-Type"), "the failure is not the user's")
+		}
 	}
 	w := newScans(t)
 	require.NotContains(t, w.screen().show("shop").body, "<img")
