@@ -28,15 +28,27 @@ func (b *brokenWithdrawals) Apply(ctx context.Context, id [32]byte, w identity.W
 	return applied, err
 }
 
+// withdrawals puts another store before that of withdrawals.
+func withdrawals(before func(identity.Withdrawals) identity.Withdrawals) option {
+	return func(s *settings) {
+		s.stores = func(stores *server.Stores) { stores.Withdrawals = before(stores.Withdrawals) }
+	}
+}
+
+// newBrokenEnv returns an installation whose withdrawals cannot be applied when the test says so.
+func newBrokenEnv(t *testing.T) (pushCalls, *brokenWithdrawals) {
+	t.Helper()
+	store := &brokenWithdrawals{}
+	return newPushEnv(t, withdrawals(func(real identity.Withdrawals) identity.Withdrawals {
+		store.Withdrawals = real
+		return store
+	})), store
+}
+
 // TestAcknowledgedPushesAreApplied, however often that fails, once, and without delay to others.
 func TestAcknowledgedPushesAreApplied(t *testing.T) {
 	t.Parallel()
-	store := &brokenWithdrawals{}
-	w := newPushEnv(t, func(s *settings) {
-		s.stores = func(stores *server.Stores) {
-			store.Withdrawals, stores.Withdrawals = stores.Withdrawals, store
-		}
-	})
+	w, store := newBrokenEnv(t)
 	for _, after := range []bool{false, true} {
 		store.after.Store(after)
 		first, second := fmt.Sprint("first ", after), fmt.Sprint("second ", after)
@@ -59,12 +71,7 @@ func TestAcknowledgedPushesAreApplied(t *testing.T) {
 // TestManyThatFailDelayNoOthers: they are not tried again before everything else has been tried.
 func TestManyThatFailDelayNoOthers(t *testing.T) {
 	t.Parallel()
-	store := &brokenWithdrawals{}
-	w := newPushEnv(t, func(s *settings) {
-		s.stores = func(stores *server.Stores) {
-			store.Withdrawals, stores.Withdrawals = stores.Withdrawals, store
-		}
-	})
+	w, store := newBrokenEnv(t)
 	for n := range 21 {
 		w.acknowledged(revoke(fmt.Sprint("unknown ", n), "8"))
 	}
@@ -93,12 +100,9 @@ func (s *slowWithdrawals) Apply(ctx context.Context, id [32]byte, w identity.Wit
 // TestALockedUserDelaysNoOthers whose withdrawals came at the same time.
 func TestALockedUserDelaysNoOthers(t *testing.T) {
 	t.Parallel()
-	store := &slowWithdrawals{subject: wechattest.OpenID(testApp, "ada")}
-	w := newPushEnv(t, func(s *settings) {
-		s.stores = func(stores *server.Stores) {
-			store.Withdrawals, stores.Withdrawals = stores.Withdrawals, store
-		}
-	})
+	w := newPushEnv(t, withdrawals(func(real identity.Withdrawals) identity.Withdrawals {
+		return &slowWithdrawals{real, wechattest.OpenID(testApp, "ada")}
+	}))
 	session := w.signIn("bob")
 	w.acknowledged(revoke("ada", "8"))
 	w.acknowledged(revoke("bob", "8"))
@@ -123,9 +127,9 @@ func (s *stoppingWithdrawals) Apply(ctx context.Context, id [32]byte, w identity
 func TestAnEndingServerLeavesNothingDone(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
-	w := newPushEnv(t, func(s *settings) {
-		s.stores = func(stores *server.Stores) { stores.Withdrawals = &stoppingWithdrawals{stores.Withdrawals, stop} }
-	})
+	w := newPushEnv(t, withdrawals(func(real identity.Withdrawals) identity.Withdrawals {
+		return &stoppingWithdrawals{real, stop}
+	}))
 	w.acknowledged(revoke("ada", "8"))
 	_ = w.pushes.ApplyDue(ctx) // it may have ended by then
 	require.ErrorIs(t, ctx.Err(), context.Canceled)

@@ -304,7 +304,7 @@ var pushesAtOnce = flag.Int("pushes", 500, "how many messages WeChat pushes at o
 
 // TestManyPushesAtOnce: what is acknowledged is applied, once. It is not parallel, since other tests would wait for it.
 func TestManyPushesAtOnce(t *testing.T) {
-	pushes, users := *pushesAtOnce, 50
+	messages, users := *pushesAtOnce, 50
 	w := newPushEnv(t, func(s *settings) { s.connections = 6000 })
 	var sessions []answer
 	for n := range users {
@@ -313,7 +313,7 @@ func TestManyPushesAtOnce(t *testing.T) {
 	now := w.clock.Now().Unix()
 	var acknowledged, tries atomic.Int64
 	var running sync.WaitGroup
-	for n := range pushes {
+	for n := range messages {
 		running.Go(func() {
 			message := revoke(fmt.Sprint("user ", n%users), "8")
 			message.CreateTime = now - int64(n/users) // each is another notice
@@ -329,17 +329,17 @@ func TestManyPushesAtOnce(t *testing.T) {
 		})
 	}
 	running.Wait()
-	require.EqualValues(t, pushes, acknowledged.Load())
+	require.EqualValues(t, messages, acknowledged.Load())
 	require.NoError(t, w.pushes.ApplyDue(t.Context()))
-	t.Logf("%d pushes took %d tries", pushes, tries.Load())
+	t.Logf("%d pushes took %d tries", messages, tries.Load())
 	recorded := 0
 	for of := range users {
 		sub := w.userOf(testApp, fmt.Sprint("user ", of))
 		events, err := w.database.Events().List(t.Context(), identity.EventsOf{Kind: identity.EventAuthRevoked,
-			UserID: sub}, pushes)
+			UserID: sub}, messages)
 		require.NoError(t, err)
 		recorded += len(events)
 	}
-	require.Equal(t, pushes, recorded)
+	require.Equal(t, messages, recorded)
 	w.requireEnded(t, sessions...)
 }
