@@ -67,12 +67,12 @@ func idOf(appID string, message wechat.Push) [sha256.Size]byte {
 	return sha256.Sum256(text)
 }
 
-// Received receives a value when this process has something to do for ApplyDue.
-func (s *Service) Received() <-chan struct{} { return s.received }
+// Wake receives a value when ApplyDue has something to do, since this process has received a push.
+func (s *Service) Wake() <-chan struct{} { return s.wake }
 
 func (s *Service) wakeUp() {
 	select {
-	case s.received <- struct{}{}:
+	case s.wake <- struct{}{}:
 	default: // ApplyDue is yet to be called for something else
 	}
 }

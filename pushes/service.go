@@ -31,8 +31,8 @@ type Query = wechat.PushQuery
 
 // Service receives pushes. It is safe for concurrent use.
 type Service struct {
-	config   Config
-	received chan struct{}
+	config Config
+	wake   chan struct{}
 
 	mutex    sync.Mutex
 	arrivals map[string]bool // apps that have pushed something; that is to be stored
@@ -40,7 +40,7 @@ type Service struct {
 
 // New returns a Service.
 func New(config Config) *Service {
-	return &Service{config: config, received: make(chan struct{}, 1), arrivals: map[string]bool{}}
+	return &Service{config: config, wake: make(chan struct{}, 1), arrivals: map[string]bool{}}
 }
 
 // ErrRefused answers everything that WeChat did not send for an app of this server. It does not tell why.

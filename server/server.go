@@ -193,7 +193,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	go pruneRegularly(ctx, s.stores, s.settings.AuditRetention, s.logger)
 	go repeat(ctx, nil, s.logger, "cannot read logout notices; they are sent later", s.Notices.SendDue)
-	go repeat(ctx, s.Pushes.Received(), s.logger, "cannot apply what users have withdrawn at WeChat; it is tried again",
+	go repeat(ctx, s.Pushes.Wake(), s.logger, "cannot apply what users have withdrawn at WeChat; it is tried again",
 		s.Pushes.ApplyDue)
 	go followHashes(ctx, s.stores.Users, s.hasher, s.logger)
 	return nil
