@@ -101,8 +101,7 @@ func (s *Service) succeeded(ctx context.Context, a attempt) {
 func (s *Service) failed(ctx context.Context, a attempt, clientID string, err error) error {
 	refused, ok := errors.AsType[*oauth.Error](err)
 	if !ok || refused.Code.Status() >= 500 {
-		s.limiter.GiveBack(ctx, a.address)
-		s.limiter.GiveBack(ctx, a.account)
+		s.limiter.GiveBack(ctx, a.address, a.account)
 		return err
 	}
 	s.limiter.Record(ctx, a.name+"/"+limits.Network(a.from), identity.Event{Kind: identity.EventSignInFailed,
