@@ -17,6 +17,7 @@ import (
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/test/harness"
 )
 
 // commands returns a command and all below it.
@@ -158,7 +159,7 @@ func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skip("NOT RUN: there is no /dev/full")
+		harness.Skip(t, "there is no /dev/full")
 	}
 	defer full.Close()
 	var said bytes.Buffer

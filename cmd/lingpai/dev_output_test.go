@@ -9,15 +9,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/test/harness"
 )
 
 func TestEachLineThatDevPrintsWorksWhenPasted(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip("bash is not installed, so there is nothing to paste into")
+		harness.Skip(t, "bash is not installed, so there is nothing to paste into")
 	}
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not installed, which the printed lines call")
+		harness.Skip(t, "curl is not installed, which the printed lines call")
 	}
 	o := newOperator(t)
 	p := o.start("dev", "--addr", "127.0.0.1:0", "--data", "data")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lingpai/lingpai/cmd/lingpai/dev"
+	"github.com/lingpai/lingpai/test/harness"
 
 	"github.com/stretchr/testify/require"
 )
@@ -72,7 +73,7 @@ func installLibraries(t *testing.T) (node, folder string) {
 	node, err := exec.LookPath("node")
 	npm, err2 := exec.LookPath("npm")
 	if err != nil || err2 != nil {
-		leaveOut(t, "Node.js 20 or npm is not installed")
+		harness.Skip(t, "openid-client, oauth4webapi and jose: Node.js 20 or npm is not installed")
 	}
 	folder = t.TempDir()
 	require.NoError(t, os.CopyFS(folder, os.DirFS(filepath.Join("testdata", "libraries"))))
@@ -81,16 +82,7 @@ func installLibraries(t *testing.T) (node, folder string) {
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Logf("%s", out)
-		leaveOut(t, "npm ci failed: "+err.Error())
+		harness.Skip(t, "openid-client, oauth4webapi and jose: npm ci failed: "+err.Error())
 	}
 	return node, folder
-}
-
-// leaveOut skips a test whose tools are missing, since Go is all that developers need; in CI it fails.
-func leaveOut(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(reason)
-	}
-	t.Skip("NOT RUN: openid-client, oauth4webapi and jose against the server: " + reason)
 }
